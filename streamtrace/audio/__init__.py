@@ -1,0 +1,1 @@
+"""Pure audio: decoding, resampling, the energy gate, and cutting into encoder steps."""

@@ -1,0 +1,1 @@
+"""Callers from outside: they place paced calls and follow the events."""

@@ -1,0 +1,1 @@
+"""The demonstration: real calls through a real server on loopback."""

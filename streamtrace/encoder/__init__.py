@@ -1,0 +1,1 @@
+"""The streaming-cached Conformer, its slots, its batches and its runners."""

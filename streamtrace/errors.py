@@ -1,0 +1,65 @@
+"""The tree of errors; each carries its consequence on the wire and on the command line.
+
+StreamTraceError
+├── SettingsError           a setting is wrong                               exit 2
+├── BundleError             a model directory is missing, damaged or foreign exit 2
+├── AudioError              a file cannot be used                            exit 2
+├── CallRejected            this call cannot be taken now                    close 1013
+│   └── EngineFull          no slot is free                                  HTTP 503
+├── ProtocolViolation       the peer broke its protocol                      its own close code
+├── EncoderFailed           a batch failed                                   close 1011
+└── CallFailed              a placed call came to nothing                    exit 1
+"""
+
+from __future__ import annotations
+
+
+class StreamTraceError(Exception):
+    """Anything this project raises on purpose; the text names what, where and what to do."""
+
+    close_code = 1011
+    exit_code = 1
+
+
+class SettingsError(StreamTraceError):
+    """A setting is wrong; the text names key, value and rule."""
+
+    exit_code = 2
+
+
+class BundleError(StreamTraceError):
+    """A model directory is missing, damaged or of another format."""
+
+    exit_code = 2
+
+
+class AudioError(StreamTraceError):
+    """An audio file is missing, empty, truncated or not audio."""
+
+    exit_code = 2
+
+
+class CallRejected(StreamTraceError):
+    """This call cannot be taken now; trying again later is right."""
+
+    close_code = 1013
+
+
+class EngineFull(CallRejected):
+    """Every encoder slot is lent."""
+
+
+class ProtocolViolation(StreamTraceError):
+    """The peer broke its protocol; `close_code` is what its socket is closed with."""
+
+    def __init__(self, message: str, close_code: int = 1007) -> None:
+        super().__init__(message)
+        self.close_code = close_code
+
+
+class EncoderFailed(StreamTraceError):
+    """A batch failed; only the calls in it end."""
+
+
+class CallFailed(StreamTraceError):
+    """A call placed as a client came to nothing."""

@@ -1,0 +1,1 @@
+"""The one-port server: ingest, calls, events, operations, first page."""

@@ -1,0 +1,1 @@
+"""From frame embeddings to class scores: pooling, windows, heads, gallery, calibration."""

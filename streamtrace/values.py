@@ -1,0 +1,202 @@
+"""The frozen values that travel between the parts, with their units in their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Float32s: TypeAlias = npt.NDArray[np.float32]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+SAMPLE_RATE_HZ = 16_000
+FRAME_SAMPLES = 640  # one encoder output: 40 ms
+STEP_FRAMES = 6
+STEP_SAMPLES = STEP_FRAMES * FRAME_SAMPLES  # what one encoder run consumes: 240 ms
+CONTEXT_SAMPLES = 240  # audio before a step that its first analysis window reaches back to
+HOP_STEPS = 2  # a decision every 480 ms
+WINDOW_STEPS = 16  # a window decision looks at 3,840 ms
+
+SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
+FRAME_MS = FRAME_SAMPLES // SAMPLES_PER_MS
+STEP_MS = STEP_SAMPLES // SAMPLES_PER_MS
+
+
+class Leg(StrEnum):
+    """One party's audio; each leg is traced apart."""
+
+    CALLER = "caller"
+    CALLEE = "callee"
+
+
+class Verdict(StrEnum):
+    """What a decision says of the voice on a leg."""
+
+    SYNTHETIC = "synthetic"
+    BONAFIDE = "bonafide"
+    INCONCLUSIVE = "inconclusive"
+    NO_SPEECH = "no_speech"
+
+
+class EndReason(StrEnum):
+    """Why a call ended; the value is what `call.ended.v1` carries."""
+
+    HUNG_UP = "hung_up"  # the far side said goodbye
+    SOURCE_LOST = "source_lost"  # the far side vanished
+    START_TIMEOUT = "start_timeout"  # connected, but never began to send
+    IDLE_TIMEOUT = "idle_timeout"  # stopped sending
+    TOO_LONG = "too_long"  # reached the longest call that settings allow
+    PROTOCOL_ERROR = "protocol_error"  # the far side broke its own protocol
+    ENGINE_FAILED = "engine_failed"  # the encoder failed for this call
+    DRAINED = "drained"  # the server is going down
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioChunk:
+    """Consecutive audio of one leg; lost audio shows as a jump of `start_sample`."""
+
+    start_sample: int  # position in the leg at 16 kHz, gaps included
+    pcm: Float32s  # [T] mono, 16 kHz, in [-1, 1]
+
+    @property
+    def end_sample(self) -> int:
+        """The position right behind the last sample."""
+        return self.start_sample + len(self.pcm)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One encoder run's input: 240 ms of new audio behind the context its first window needs."""
+
+    index: int  # on the leg's grid: the first new sample is index * STEP_SAMPLES
+    pcm: Float32s  # [CONTEXT_SAMPLES + STEP_SAMPLES]
+    usable: Bools  # [STEP_FRAMES] False where audio was lost, padded or under the energy gate
+    fresh: bool  # the encoder's caches must be empty: the leg's first step, or after a long gap
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """What the encoder makes of one step."""
+
+    index: int  # of the step
+    embedding: Float32s  # [STEP_FRAMES, D]
+    attention: Float32s  # [STEP_FRAMES] pooling logits
+    activity: Float32s  # [STEP_FRAMES] speech-activity logits, > 0 is speech
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A system that the model knows, and the kind of generator it is."""
+
+    name: str
+    family: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Every source and family that a model can name; `unknown` is implied behind the last."""
+
+    sources: tuple[Source, ...]
+    families: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Which model spoke."""
+
+    id: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceShare:
+    """One line of an attribution; `unknown` has no family."""
+
+    source: str
+    family: str | None
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyShare:
+    """One line of the family attribution."""
+
+    family: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a leg, and how much speech was in it."""
+
+    start_ms: int
+    end_ms: int
+    speech_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The bar that a synthetic verdict had to clear."""
+
+    policy: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What the line did to the audio."""
+
+    codec: str
+    loss_ratio: float
+    concealed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """From the last sample of a step received to its event, milliseconds."""
+
+    queue: float
+    encode: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """What all speech of a leg so far (or of one window) says."""
+
+    verdict: Verdict
+    spoof_probability: float
+    attribution: Float32s  # [S + 1] in catalog order, `unknown` last; sums to 1
+    families: Float32s  # [F + 1] likewise
+    novelty: float  # any real number; higher: more likely a system never met
+    speech_ms: int
+    catalog: Catalog
+
+    def sources_ranked(self, most: int | None = None) -> tuple[SourceShare, ...]:
+        """The attribution, likeliest first; with `most`, that many and always `unknown`."""
+        names = [(s.name, s.family) for s in self.catalog.sources] + [("unknown", None)]
+        rows = [
+            SourceShare(names[i][0], names[i][1], float(self.attribution[i]))
+            for i in _ranked(self.attribution, most)
+        ]
+        return tuple(rows)
+
+    def families_ranked(self, most: int | None = None) -> tuple[FamilyShare, ...]:
+        """The family attribution, likeliest first; with `most`, that many and always `unknown`."""
+        names = [*self.catalog.families, "unknown"]
+        return tuple(
+            FamilyShare(names[i], float(self.families[i])) for i in _ranked(self.families, most)
+        )
+
+
+def _ranked(shares: Float32s, most: int | None) -> list[int]:
+    """Indices by falling share, ties by index; the last index survives the cut."""
+    order: list[int] = np.argsort(-shares, kind="stable").tolist()
+    if most is None or len(order) <= most + 1:
+        return order
+    unknown = len(shares) - 1
+    known = [i for i in order if i != unknown][:most]
+    return sorted([*known, unknown], key=order.index)

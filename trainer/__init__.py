@@ -1,0 +1,1 @@
+"""The separate trainer: prepare, train, evaluate, export."""
