@@ -1,0 +1,73 @@
+# The commands of this project. Each works in a bare clone that has Python 3.11 to 3.13.
+#
+#   make demo    live calls, human and synthetic, in a few minutes   KEEP=1  PROTOCOLS=all  ARGS=…
+#   make test    the whole suite, CPU only                           ARGS="-k stepper -x"
+#   make check   format, lint, types, import contracts
+#   make bench   the benchmarks at quick settings
+#   make fmt     rewrite the code in this project's format
+#   make clean   remove what these commands made, the environment too
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SAY := @printf '%s\n' >&2
+
+# What `python3` is called here; the first that this project runs on is taken. PYTHON=… overrides.
+PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+
+# One stamp per level, so that the demo never waits for torch.
+SERVING := $(VENV)/.serving
+DEVELOPING := $(VENV)/.developing
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fmt clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(SERVING)
+	@KEEP='$(KEEP)' PROTOCOLS='$(PROTOCOLS)' $(BIN)/python -m streamtrace.demo $(ARGS)
+
+test: $(DEVELOPING)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+
+check: $(DEVELOPING)
+	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff . ; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/pyright --warnings
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(DEVELOPING)
+	@for bench in latency capacity roofline soak overload; do \
+	  test ! -f benchmarks/$$bench.py || $(BIN)/streamtrace bench $$bench --quick $(ARGS) || exit 1; \
+	done
+
+fmt: $(DEVELOPING)
+	@$(BIN)/ruff check --select I --fix --quiet . && $(BIN)/ruff format --quiet .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache .cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+	  then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo 'This needs Python 3.11, 3.12 or 3.13; say where it is with PYTHON=…' >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$found" >&2; \
+	$$found -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "$$found cannot make environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+# The level above holds the one below, so a full environment is never thinned out.
+$(SERVING): pyproject.toml constraints.txt | $(BIN)/python
+	$(SAY) 'Installing what serving needs (once; a minute or two)'
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(DEVELOPING): pyproject.toml constraints.txt | $(BIN)/python
+	$(SAY) 'Installing what tests and the trainer need (once; some minutes, torch is large)'
+	@$(PIP) install -c constraints.txt -e '.[train,dev]'
+	@touch $@ $(SERVING)

@@ -1,0 +1,69 @@
+"""What every test shares: one thread per torch operator, and no browser test skipped unseen."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported; cores are few
+
+BROWSER_KEY = pytest.StashKey["BrowserWatch"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch that `.ci/run` sets."""
+    parser.addoption(
+        "--fail-on-browser-skip",
+        action="store_true",
+        help="fail if a test marked `browser` was skipped, or if none ran at all",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch in the process that hears of every test, also where workers run them."""
+    if config.getoption("--fail-on-browser-skip") and not hasattr(config, "workerinput"):
+        watch = BrowserWatch()
+        config.stash[BROWSER_KEY] = watch
+        config.pluginmanager.register(watch, "browser-watch")
+
+
+class BrowserWatch:
+    """Counts browser tests that ran and names those that did not."""
+
+    def __init__(self) -> None:
+        self.ran = 0
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """See each phase of each test."""
+        if "browser" not in report.keywords:
+            return
+        if report.skipped:
+            self.skipped.append(report.nodeid)
+        elif report.when == "call":
+            self.ran += 1
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """See modules skipped as a whole; their markers are unknown, so each one counts."""
+        if report.skipped and "browser" in str(report.longrepr).lower():
+            self.skipped.append(report.nodeid)
+
+    def complaint(self) -> str | None:
+        """What is wrong, if anything."""
+        if self.skipped:
+            return f"browser tests were skipped: {', '.join(self.skipped)}"
+        if not self.ran:
+            return "no browser test ran"
+        return None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Turn a skip into a failure; failures that are there already keep their status."""
+        if self.complaint() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say it where it is read; pytest's closing line still comes last."""
+        if complaint := self.complaint():
+            terminalreporter.write_line(f"ERROR: {complaint} (--fail-on-browser-skip)", red=True)
