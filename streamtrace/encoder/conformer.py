@@ -165,8 +165,8 @@ class StreamingConformer(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """[B, CONTEXT_SAMPLES + STEP_SAMPLES] and a `State` -> frames, then what to remember.
 
-        The caller writes `new_kv` [B, layers, 6, 2 * width] into ring step `steps_done % left_steps`
-        and adds one to `steps_done`; the tails replace their predecessors.
+        The caller writes `new_kv` [B, layers, 6, 2 * width] into ring step
+        `steps_done % left_steps` and adds one to `steps_done`; tails replace their predecessors.
         """
         left = self.config.left_steps
         ring_state = torch.where(steps_done < left, steps_done, left + steps_done % left)
@@ -183,7 +183,9 @@ class StreamingConformer(nn.Module):
             tails.append(tail)
         encoded = self._heads(x)
         return (
-            *encoded,
+            encoded.embedding,
+            encoded.attention,
+            encoded.activity,
             torch.stack(kvs, dim=1),
             torch.stack(tails, dim=1),
             features_out,

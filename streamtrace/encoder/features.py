@@ -72,9 +72,9 @@ class Features(nn.Module):
         centres = bands.argmax(axis=0) * SAMPLE_RATE_HZ / FFT_SAMPLES
         in_level = (centres >= LEVEL_LOW_HZ) & (centres <= LEVEL_HIGH_HZ)
         self.bins = FFT_SAMPLES // 2 + 1
-        self.register_buffer("spectrum", torch.from_numpy(spectrum_matrix()), persistent=False)
-        self.register_buffer("bands", torch.from_numpy(bands), persistent=False)
-        level = torch.from_numpy((in_level / in_level.sum()).astype(np.float32))
+        self.register_buffer("spectrum", torch.as_tensor(spectrum_matrix()), persistent=False)
+        self.register_buffer("bands", torch.as_tensor(bands), persistent=False)
+        level = torch.as_tensor((in_level / in_level.sum()).astype(np.float32))
         self.register_buffer("level", level[:, None], persistent=False)
         self.spectrum: Tensor
         self.bands: Tensor
