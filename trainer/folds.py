@@ -1,0 +1,163 @@
+"""Folds that no page straddles, balanced by label and family, with the leaks that remain told."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.manifest import DataError, Row
+
+Int64s: TypeAlias = npt.NDArray[np.int64]
+
+LABEL_WEIGHT = 8.0  # both labels in every fold matter more than any one family
+SPEAKER_WEIGHT = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """What two folds share although their pages differ; figures across folds are that bit kind."""
+
+    speakers: dict[str, int]  # speaker: clips of theirs outside their commonest fold
+    parallel_ids: tuple[str, ...]
+
+    def summary(self) -> str:
+        clips = sum(self.speakers.values())
+        worst = ", ".join(f"{name} {n}" for name, n in Counter(self.speakers).most_common(5))
+        return (
+            f"{len(self.speakers)} speakers ({clips} clips) and {len(self.parallel_ids)} parallel "
+            f"utterances cross folds{'; most: ' + worst if worst else ''}"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """One turn of cross-validation: indices into the rows."""
+
+    number: int
+    train: Int64s
+    test: Int64s
+
+
+def assign_folds(rows: Sequence[Row], folds: int = 3) -> Int64s:
+    """The fold of every row [R]: whole pages, and pages that share an utterance together.
+
+    Greedy from the largest group down: each goes where label and family counts stay nearest to
+    equal shares. Speakers pull a group towards the fold where they already are; they cannot be
+    made to stay in one, because public corpora share a few voices across most pages.
+    """
+    groups = _groups(rows)
+    if len(groups) < folds:
+        raise DataError(f"{len(groups)} page groups cannot make {folds} folds; want more pages")
+    totals: Counter[str] = Counter()
+    for row in rows:
+        totals.update((row.label, row.family))
+    filled: list[Counter[str]] = [Counter() for _ in range(folds)]
+    voices: list[Counter[str]] = [Counter() for _ in range(folds)]
+    result = np.full(len(rows), -1, dtype=np.int64)
+    for members in sorted(groups, key=lambda members: (-len(members), members[0])):
+        content: Counter[str] = Counter()
+        speakers = Counter(rows[i].speaker for i in members if rows[i].speaker)
+        for i in members:
+            content.update((rows[i].label, rows[i].family))
+
+        def cost(
+            fold: int, content: Counter[str] = content, speakers: Counter[str] = speakers
+        ) -> float:
+            growth = sum(
+                (LABEL_WEIGHT if key in ("bonafide", "synthetic") else 1.0)
+                * ((filled[fold][key] + n) ** 2 - filled[fold][key] ** 2)
+                / (totals[key] / folds) ** 2
+                for key, n in content.items()
+            )
+            elsewhere = sum(
+                n
+                for speaker, n in speakers.items()
+                if any(voices[other][speaker] for other in range(folds) if other != fold)
+                and not voices[fold][speaker]
+            )
+            return growth + SPEAKER_WEIGHT * elsewhere / len(rows) * folds
+
+        best = min(range(folds), key=cost)
+        filled[best].update(content)
+        voices[best].update(speakers)
+        result[members] = best
+    check_folds(rows, result)
+    return result
+
+
+def each_fold(rows: Sequence[Row], assigned: Int64s) -> list[Fold]:
+    """Every fold's training and test rows."""
+    check_folds(rows, assigned)
+    return [
+        Fold(fold, np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold))
+        for fold in range(int(assigned.max()) + 1)
+    ]
+
+
+def check_folds(rows: Sequence[Row], assigned: Int64s) -> None:
+    """Refuse folds that split a page, or that hold one label only."""
+    if len(rows) != len(assigned):
+        raise DataError(f"{len(assigned)} folds for {len(rows)} rows; want one each")
+    home: dict[str, tuple[int, Row]] = {}
+    labels: dict[int, set[str]] = defaultdict(set)
+    for row, fold in zip(rows, assigned.tolist(), strict=True):
+        first, witness = home.setdefault(row.page, (fold, row))
+        if first != fold:
+            raise DataError(
+                f"page {row.page!r} is in folds {first} ({witness.path}) and {fold} ({row.path}); "
+                "a page may lie in one fold only"
+            )
+        labels[fold].add(row.label)
+    for fold, found in sorted(labels.items()):
+        if len(found) < 2:
+            raise DataError(f"fold {fold} holds only {found.pop()} clips; want both labels")
+
+
+def find_leaks(rows: Sequence[Row], assigned: Int64s) -> Leaks:
+    """Speakers and utterances that lie in more than one fold."""
+    speakers: dict[str, Counter[int]] = defaultdict(Counter)
+    utterances: dict[str, set[int]] = defaultdict(set)
+    for row, fold in zip(rows, assigned.tolist(), strict=True):
+        if row.speaker:
+            speakers[row.speaker][fold] += 1
+        if row.parallel_id:
+            utterances[row.parallel_id].add(fold)
+    return Leaks(
+        speakers={
+            name: sum(found.values()) - max(found.values())
+            for name, found in sorted(speakers.items())
+            if len(found) > 1
+        },
+        parallel_ids=tuple(sorted(name for name, found in utterances.items() if len(found) > 1)),
+    )
+
+
+def known_in(rows: Sequence[Row], fold: Fold) -> frozenset[str]:
+    """Synthetic sources of the fold's test rows that its training rows hold as well."""
+    trained = {rows[i].source for i in map(int, fold.train) if rows[i].is_synthetic}
+    tested = {rows[i].source for i in map(int, fold.test) if rows[i].is_synthetic}
+    return frozenset(tested & trained)
+
+
+def _groups(rows: Sequence[Row]) -> list[list[int]]:
+    """Row indices by page, with pages that share a parallel utterance merged."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name]
+        return name
+
+    for row in rows:
+        page = root(f"page {row.page}")
+        if row.parallel_id:
+            parent[root(f"utterance {row.parallel_id}")] = page
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        groups[root(f"page {row.page}")].append(i)
+    return list(groups.values())
