@@ -1,0 +1,123 @@
+"""A model directory: metadata, weights and the exported step, verified before anything is used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+
+from streamtrace.errors import BundleError
+from streamtrace.values import Catalog, Float32s, ModelRef, Source
+
+FORMAT = 1
+METADATA_FILE = "bundle.json"
+ENCODER_FILE = "encoder.safetensors"
+HEADS_FILE = "heads.safetensors"
+STEP_FILE = "step.onnx"
+CARD_FILE = "MODEL_CARD.md"
+MANIFEST_FILE = "manifest.json"
+LISTED_FILES = (METADATA_FILE, ENCODER_FILE, HEADS_FILE, STEP_FILE, CARD_FILE)
+
+ANEW = "copy or export the bundle anew"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A verified model: what it is, where its step lies, and its numpy half."""
+
+    path: Path
+    ref: ModelRef
+    catalog: Catalog
+    tensors: Mapping[str, Float32s]
+    metadata: Mapping[str, Any]  # bundle.json as it stands
+
+    @property
+    def step_path(self) -> Path:
+        """The exported cached step."""
+        return self.path / STEP_FILE
+
+    @property
+    def card_path(self) -> Path:
+        """What the model is good for and what not, for people."""
+        return self.path / CARD_FILE
+
+
+def default_bundle_path() -> Path:
+    """Where the bundle inside the package lies."""
+    return Path(str(resources.files("streamtrace") / "models" / "default"))
+
+
+def load_bundle(path: Path | None = None) -> Bundle:
+    """Load a bundle, or the packaged one; every file is checked against the manifest first."""
+    path = path or default_bundle_path()
+    manifest = _read(path, MANIFEST_FILE)
+    files = verify_files(path, manifest)
+    metadata = _parse(path / METADATA_FILE, files[METADATA_FILE])
+    if metadata.get("format") != FORMAT:
+        raise BundleError(
+            f"{path / METADATA_FILE}: format {metadata.get('format')!r}, this version reads "
+            f"{FORMAT}: export the bundle anew or install the version that made it"
+        )
+    try:
+        tensors = load_tensors(files[HEADS_FILE])
+        ref = ModelRef(str(metadata["id"]), hashlib.sha256(manifest).hexdigest())
+        catalog = _catalog(metadata["catalog"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as cause:
+        raise BundleError(f"{path}: {cause!r}: {ANEW}") from cause
+    return Bundle(path, ref, catalog, cast("dict[str, Float32s]", tensors), metadata)
+
+
+def verify_files(path: Path, manifest: bytes) -> dict[str, bytes]:
+    """The bytes of every file that the manifest lists, each with the sum that it should have."""
+    listed = _parse(path / MANIFEST_FILE, manifest).get("files")
+    if not isinstance(listed, dict):
+        raise BundleError(f"{path / MANIFEST_FILE}: no table `files`: {ANEW}")
+    sums = cast("dict[str, object]", listed)
+    if unlisted := [name for name in LISTED_FILES if name not in sums]:
+        raise BundleError(f"{path / MANIFEST_FILE}: {', '.join(unlisted)} not listed: {ANEW}")
+    found: dict[str, bytes] = {}
+    for name, expected in sums.items():
+        if Path(name).name != name:
+            raise BundleError(f"{path / MANIFEST_FILE}: {name!r} is not a plain file name: {ANEW}")
+        found[name] = _read(path, name)
+        actual = hashlib.sha256(found[name]).hexdigest()
+        if actual != expected:
+            raise BundleError(
+                f"{path / name}: damaged, expected sha256 {expected}, found {actual}: {ANEW}"
+            )
+    return found
+
+
+def _read(path: Path, name: str) -> bytes:
+    if not path.is_dir():
+        raise BundleError(f"{path}: no such model directory: check --model")
+    try:
+        return (path / name).read_bytes()
+    except OSError as cause:
+        raise BundleError(f"{path / name}: {cause.strerror}: {ANEW}") from cause
+
+
+def _parse(file: Path, content: bytes) -> dict[str, Any]:
+    try:
+        value: object = json.loads(content)
+    except ValueError as cause:
+        raise BundleError(f"{file}: not JSON ({cause}): {ANEW}") from cause
+    if not isinstance(value, dict):
+        raise BundleError(f"{file}: not a JSON object: {ANEW}")
+    return cast("dict[str, Any]", value)
+
+
+def _catalog(value: Mapping[str, Any]) -> Catalog:
+    sources = tuple(Source(str(one["name"]), str(one["family"])) for one in value["sources"])
+    families = tuple(str(name) for name in value["families"])
+    if stray := sorted({one.family for one in sources} - set(families)):
+        raise ValueError(f"families {stray} of sources are not in the catalog")
+    return Catalog(sources, families)

@@ -1,0 +1,121 @@
+"""Bundles for tests: the packaged one, and small ones of random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from streamtrace.values import Source
+
+if TYPE_CHECKING:
+    from streamtrace.encoder.conformer import EncoderConfig, StreamingConformer
+
+TINY_SOURCES = (
+    Source("hifigan", "vocoder-gan"),
+    Source("melgan", "vocoder-gan"),
+    Source("espeak-ng", "classical-formant"),
+)
+UNTRAINED = "# Untrained\n\nRandom weights: it runs, and what it says means nothing.\n"
+
+
+def random_encoder(config: EncoderConfig, *, seed: int = 0) -> StreamingConformer:
+    """An encoder whose every parameter matters, the distance biases too."""
+    import torch
+
+    from streamtrace.encoder.conformer import StreamingConformer
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        encoder = StreamingConformer(config).eval()
+        with torch.no_grad():
+            for name, parameter in encoder.named_parameters():
+                if name.endswith("distance_bias"):
+                    parameter.normal_()
+    return encoder
+
+
+def random_heads(
+    width: int, sources: Sequence[Source], *, embedding: int = 64, seed: int = 0
+) -> dict[str, npt.NDArray[np.generic]]:
+    """The tensors of heads.safetensors for an encoder of this width, three prototypes a class."""
+    noise = np.random.default_rng(seed)
+    families = sorted({source.family for source in sources})
+    owner = np.repeat(np.arange(len(sources) + 1), 3)
+
+    def rows(count: int) -> npt.NDArray[np.float32]:
+        drawn = noise.standard_normal((count, embedding))
+        return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+    def plain(*shape: int, scale: float = 1.0) -> npt.NDArray[np.float32]:
+        return (scale * noise.standard_normal(shape)).astype(np.float32)
+
+    return {
+        "embed.mean": np.zeros(2 * width, np.float32),
+        "embed.scale": np.ones(2 * width, np.float32),
+        "embed.weight": plain(embedding, 2 * width, scale=(2 * width) ** -0.5),
+        "embed.bias": plain(embedding, scale=0.1),
+        "spoof.weight": plain(embedding, scale=embedding**-0.5),
+        "spoof.bias": np.zeros(1, np.float32),
+        "source.weight": rows(len(sources)),
+        "source.scale": np.array([10.0], np.float32),
+        "family.weight": rows(len(families)),
+        "family.scale": np.array([10.0], np.float32),
+        "gallery.prototypes": rows(len(owner)),
+        "gallery.owner": owner.astype(np.int64),
+    }
+
+
+def random_bundle(
+    out_dir: Path,
+    *,
+    config: EncoderConfig,
+    sources: Sequence[Source],
+    id: str,
+    seed: int = 0,
+    encoder: StreamingConformer | None = None,
+) -> Path:
+    """Write a bundle that says nothing sensible, but says it the way a trained one does."""
+    from trainer.export import write_bundle
+
+    families = sorted({source.family for source in sources})
+    meta: dict[str, object] = {
+        "id": id,
+        "catalog": {
+            "sources": [{"name": one.name, "family": one.family} for one in sources],
+            "families": families,
+        },
+        "fusion": {
+            "w_logit": 1.0,
+            "w_gallery": 1.0,
+            "bias": 0.0,
+            "s0": 1.0,
+            "nov_sim": 1.0,
+            "nov_energy": 0.1,
+            "nov_bias": 0.0,
+            "attr_logit": 1.0,
+            "attr_sim": 1.0,
+            "fam_mix": 0.5,
+            "fam_unknown": 0.5,
+        },
+        "policy": {
+            "name": "balanced",
+            "accuse": 0.7,
+            "retract": 0.6,
+            "clear": 0.3,
+            "unclear": 0.4,
+            "least_speech_ms": 1000,
+        },
+        "training": {"trained": False},
+    }
+    write_bundle(
+        out_dir,
+        encoder=encoder or random_encoder(config, seed=seed),
+        heads=random_heads(config.width, sources, seed=seed),
+        meta=meta,
+        model_card=UNTRAINED,
+    )
+    return out_dir
