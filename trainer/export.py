@@ -5,21 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from torch import Tensor, nn
 
 from streamtrace.encoder.bundle import (
@@ -33,10 +30,8 @@ from streamtrace.encoder.bundle import (
     load_bundle,
 )
 from streamtrace.encoder.conformer import State, StreamingConformer
-from streamtrace.encoder.cpu import STEP_INPUTS, STEP_OUTPUTS, open_session
+from streamtrace.encoder.cpu import STEP_INPUTS, STEP_OUTPUTS, OrtStep
 from streamtrace.values import CONTEXT_SAMPLES, STEP_SAMPLES
-
-Array: TypeAlias = npt.NDArray[np.generic]
 
 PARITY_BATCHES = (1, 3, 8)
 PARITY_TOLERANCE = 1e-4
@@ -55,7 +50,7 @@ def export_step(encoder: StreamingConformer, path: Path) -> None:
     example = _random_inputs(encoder, batch=2, seed=0)
     batch = torch.export.Dim("batch", min=1, max=4096)
     with _quiet_exporter():
-        torch.onnx.export(
+        torch.onnx.export(  # pyright: ignore[reportUnknownMemberType]
             step,
             example,
             path,
@@ -66,7 +61,7 @@ def export_step(encoder: StreamingConformer, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
-    onnx.checker.check_model(str(path), full_check=True)
+    onnx.checker.check_model(str(path), full_check=True)  # pyright: ignore[reportUnknownMemberType]
     worst = step_disagreement(encoder, path)
     if not worst <= PARITY_TOLERANCE:
         path.unlink()
@@ -75,8 +70,8 @@ def export_step(encoder: StreamingConformer, path: Path) -> None:
 
 def step_disagreement(encoder: StreamingConformer, path: Path) -> float:
     """The largest absolute difference of any output between the encoder and its exported step."""
-    session = open_session(path, ["CPUExecutionProvider"])
-    return max(_disagreement(encoder, session, batch) for batch in PARITY_BATCHES)
+    step = OrtStep(path)
+    return max(_disagreement(encoder, step, batch) for batch in PARITY_BATCHES)
 
 
 def write_bundle(
@@ -107,16 +102,15 @@ def write_bundle(
         _write_text(made / METADATA_FILE, json.dumps(metadata, indent=2) + "\n")
         _write_text(made / CARD_FILE, model_card)
         weights = {name: tensor.numpy() for name, tensor in encoder.state_dict().items()}
-        save_file(weights, made / ENCODER_FILE)
-        save_file({name: np.ascontiguousarray(heads[name]) for name in heads}, made / HEADS_FILE)
+        tensors = {name: np.ascontiguousarray(heads[name]) for name in heads}
+        (made / ENCODER_FILE).write_bytes(save(weights))
+        (made / HEADS_FILE).write_bytes(save(tensors))
         export_step(encoder, made / STEP_FILE)
         sums = {
             file.name: hashlib.sha256(file.read_bytes()).hexdigest()
             for file in sorted(made.iterdir())
         }
         _write_text(made / MANIFEST_FILE, json.dumps({"files": sums}, indent=2) + "\n")
-        for file in made.iterdir():
-            file.chmod(0o644)  # safetensors writes for the owner alone
         load_bundle(made)
         if out_dir.exists():
             out_dir.rename(Path(scratch) / "old")
@@ -155,16 +149,13 @@ def _random_inputs(encoder: StreamingConformer, *, batch: int, seed: int) -> tup
     return (pcm, *filled)
 
 
-def _disagreement(
-    encoder: StreamingConformer, session: onnxruntime.InferenceSession, batch: int
-) -> float:
+def _disagreement(encoder: StreamingConformer, step: OrtStep, batch: int) -> float:
     inputs = _random_inputs(encoder, batch=batch, seed=batch)
     was_training = encoder.training
     with torch.no_grad():
         expected = encoder.eval().step(*inputs)
     encoder.train(was_training)
-    feeds = {name: part.numpy() for name, part in zip(STEP_INPUTS, inputs, strict=True)}
-    found: list[Array] = session.run(list(STEP_OUTPUTS), feeds)
+    found = step.run({name: part.numpy() for name, part in zip(STEP_INPUTS, inputs, strict=True)})
     return max(
         float(np.abs(ours - theirs.numpy()).max())
         for ours, theirs in zip(found, expected, strict=True)
@@ -172,7 +163,7 @@ def _disagreement(
 
 
 @contextmanager
-def _quiet_exporter() -> Iterator[None]:
+def _quiet_exporter() -> Generator[None]:
     """The exporter warns of its own internals and of packages that it would not need."""
     log = logging.getLogger("torch.onnx")
     level = log.level

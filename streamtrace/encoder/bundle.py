@@ -10,12 +10,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 
 from streamtrace.errors import BundleError
-from streamtrace.values import Catalog, Float32s, ModelRef, Source
+from streamtrace.fusion.fuse import FusionParams
+from streamtrace.fusion.model import TraceModel
+from streamtrace.fusion.policy import Policy
+from streamtrace.values import Catalog, ModelRef, Source
 
 FORMAT = 1
 METADATA_FILE = "bundle.json"
@@ -35,9 +37,13 @@ class Bundle:
 
     path: Path
     ref: ModelRef
-    catalog: Catalog
-    tensors: Mapping[str, Float32s]
+    trace_model: TraceModel
     metadata: Mapping[str, Any]  # bundle.json as it stands
+
+    @property
+    def catalog(self) -> Catalog:
+        """Every source and family that the model can name."""
+        return self.trace_model.catalog
 
     @property
     def step_path(self) -> Path:
@@ -67,12 +73,19 @@ def load_bundle(path: Path | None = None) -> Bundle:
             f"{FORMAT}: export the bundle anew or install the version that made it"
         )
     try:
-        tensors = load_tensors(files[HEADS_FILE])
         ref = ModelRef(str(metadata["id"]), hashlib.sha256(manifest).hexdigest())
-        catalog = _catalog(metadata["catalog"])
-    except (SafetensorError, KeyError, TypeError, ValueError) as cause:
-        raise BundleError(f"{path}: {cause!r}: {ANEW}") from cause
-    return Bundle(path, ref, catalog, cast("dict[str, Float32s]", tensors), metadata)
+        trace_model = TraceModel.from_tensors(
+            ref,
+            _catalog(metadata["catalog"]),
+            load_tensors(files[HEADS_FILE]),
+            FusionParams.from_dict(metadata["fusion"]),
+            Policy.from_dict(metadata["policy"]),
+        )
+    except BundleError as cause:
+        raise BundleError(f"{path}: {cause}") from cause
+    except (SafetensorError, AttributeError, KeyError, TypeError) as cause:
+        raise BundleError(f"{path}: {type(cause).__name__} {cause}: {ANEW}") from cause
+    return Bundle(path, ref, trace_model, metadata)
 
 
 def verify_files(path: Path, manifest: bytes) -> dict[str, bytes]:
@@ -117,7 +130,4 @@ def _parse(file: Path, content: bytes) -> dict[str, Any]:
 
 def _catalog(value: Mapping[str, Any]) -> Catalog:
     sources = tuple(Source(str(one["name"]), str(one["family"])) for one in value["sources"])
-    families = tuple(str(name) for name in value["families"])
-    if stray := sorted({one.family for one in sources} - set(families)):
-        raise ValueError(f"families {stray} of sources are not in the catalog")
-    return Catalog(sources, families)
+    return Catalog(sources, tuple(str(name) for name in value["families"]))

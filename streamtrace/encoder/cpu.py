@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
+import onnxruntime as untyped_onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
-from streamtrace.encoder.cache import TAILS, Cache, Rows, StateShape
+from streamtrace.encoder.cache import TAILS, Array, Cache, Rows, StateShape
 from streamtrace.errors import BundleError
 from streamtrace.values import Bools, Float32s
 
@@ -23,12 +24,13 @@ STEP_OUTPUTS = (
     "features_tail_out",
     "subsample_tail_out",
 )
+onnxruntime: Any = untyped_onnxruntime
 FATAL_ONLY = 4  # everything less is also raised, or is advice that no operator can follow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepFrames:
-    """What one run of a batch says; copies, so nothing in it changes later."""
+    """What one run of a batch says."""
 
     embedding: Float32s  # [B, STEP_FRAMES, D]
     attention: Float32s  # [B, STEP_FRAMES]
@@ -42,8 +44,8 @@ class OrtStepRunner:
     """
 
     def __init__(self, step_file: Path, *, slots: int) -> None:
-        self._session = open_session(step_file, ["CPUExecutionProvider"])
-        self._cache = Cache(state_shape(self._session, step_file), slots)
+        self._step = OrtStep(step_file)
+        self._cache = Cache(self._step.state_shape, slots)
 
     @property
     def state_bytes_per_row(self) -> int:
@@ -60,46 +62,70 @@ class OrtStepRunner:
         `is_lent` is asked behind the run: what a row that is lent no more would remember goes to
         the scratch row.
         """
-        feeds = {"pcm": pcm, **self._cache.gather(rows)}
-        found: list[Float32s] = self._session.run(STEP_OUTPUTS, feeds)  # pyright: ignore
+        found = self._step.run({"pcm": pcm, **self._cache.gather(rows)})
         embedding, attention, activity, new_kv, *tails = found
         kept = np.where(is_lent(), rows, self._cache.scratch_row)
         self._cache.scatter(kept, new_kv, dict(zip(TAILS, tails, strict=True)))
         return StepFrames(embedding, attention, activity)
 
 
-def open_session(step_file: Path, providers: Sequence[str]) -> onnxruntime.InferenceSession:
-    """A session of one thread per run that neither spins nor reports home.
+class OrtStep:
+    """The graph alone, memory in and memory out; `run` may be called from many threads at once.
 
-    Parallelism comes from several threads that run it at once: on few cores that is worth twice
-    what threads inside an operator are, and a thread that spins starves the event loop.
+    Each run takes one thread, which neither spins nor reports home. Parallelism comes from several
+    threads that run at once: on few cores that is worth twice what threads inside an operator are,
+    and a thread that spins starves the event loop.
     """
-    onnxruntime.set_default_logger_severity(FATAL_ONLY)
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = FATAL_ONLY
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    # A denormal tail after long silence would otherwise cost a hundred times a normal number.
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    try:
-        return onnxruntime.InferenceSession(str(step_file), options, providers=list(providers))
-    except Exception as cause:
-        raise BundleError(
-            f"{step_file}: ONNX Runtime cannot load it ({cause}): export the bundle anew"
-        ) from cause
+
+    def __init__(self, step_file: Path) -> None:
+        onnxruntime.set_default_logger_severity(FATAL_ONLY)
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = FATAL_ONLY
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        try:
+            self._session: _Session = onnxruntime.InferenceSession(
+                str(step_file), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as cause:
+            raise BundleError(
+                f"{step_file}: ONNX Runtime cannot load it ({cause}): export the bundle anew"
+            ) from cause
+        self._outputs: list[str] = list(STEP_OUTPUTS)
+        self.state_shape = self._read_state_shape(step_file)
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Float32s]:
+        """The arrays of STEP_INPUTS -> those of STEP_OUTPUTS, in order, owned by the caller."""
+        return self._session.run(self._outputs, feeds)
+
+    def _read_state_shape(self, step_file: Path) -> StateShape:
+        """Read one row's memory off the graph, so that no second description can disagree."""
+        shapes = {one.name: tuple(one.shape[1:]) for one in self._session.get_inputs()}
+        outputs = {one.name for one in self._session.get_outputs()}
+        if set(shapes) != set(STEP_INPUTS) or outputs != set(STEP_OUTPUTS):
+            raise BundleError(
+                f"{step_file}: want inputs {', '.join(STEP_INPUTS)} and outputs "
+                f"{', '.join(STEP_OUTPUTS)}; found {', '.join(shapes)} and {', '.join(outputs)}"
+            )
+        layers, ring, width = shapes["kv"]
+        return StateShape((layers, ring, width), {name: shapes[name] for name in TAILS})
 
 
-def state_shape(session: onnxruntime.InferenceSession, step_file: Path) -> StateShape:
-    """Read one row's memory off the graph's inputs, so that no second description can disagree."""
-    shapes = {one.name: tuple(one.shape[1:]) for one in session.get_inputs()}
-    outputs = tuple(one.name for one in session.get_outputs())
-    if set(shapes) != set(STEP_INPUTS) or set(outputs) != set(STEP_OUTPUTS):
-        raise BundleError(
-            f"{step_file}: want inputs {', '.join(STEP_INPUTS)} and outputs "
-            f"{', '.join(STEP_OUTPUTS)}; found {', '.join(shapes)} and {', '.join(outputs)}"
-        )
-    layers, ring, width = shapes["kv"]
-    return StateShape((layers, ring, width), {name: shapes[name] for name in TAILS})
+class _Tensor(Protocol):
+    """What is used of onnxruntime.NodeArg, which carries no types."""
+
+    name: str
+    shape: list[Any]
+
+
+class _Session(Protocol):
+    """What is used of onnxruntime.InferenceSession, which carries no types."""
+
+    def run(self, output_names: list[str], input_feed: Mapping[str, Array]) -> list[Float32s]: ...
+
+    def get_inputs(self) -> list[_Tensor]: ...
+
+    def get_outputs(self) -> list[_Tensor]: ...

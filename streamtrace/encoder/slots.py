@@ -1,4 +1,4 @@
-"""Leases on encoder rows: a generation makes late answers harmless, a pin delays the next tenant."""
+"""Leases on encoder rows: a generation makes late answers harmless, a pin delays the next lease."""
 
 from __future__ import annotations
 
