@@ -58,6 +58,7 @@ class Clips:
     offsets: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
     audio: Int16s  # [samples of all clips], mapped from disk
+    folder: Path
 
     @staticmethod
     def load(folder: Path) -> Clips:
@@ -79,6 +80,7 @@ class Clips:
             offsets=np.array([span.offset for span in found], dtype=np.int64),
             lengths=np.array([span.length for span in found], dtype=np.int64),
             audio=np.memmap(path, dtype=np.int16, mode="r"),
+            folder=folder,
         )
 
     def pcm(self, clip: int, start: int = 0, length: int | None = None) -> Float32s:
