@@ -1,0 +1,50 @@
+"""Addresses under a server's base URL, and how to open them without a proxy on this machine."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+from streamtrace.errors import CallFailed
+from streamtrace.ice_hosts import is_loopback
+
+REQUEST_TIMEOUT_S = 10.0
+
+
+def endpoint(base_url: str, path: str, *, scheme: str = "http", **query: str | int | None) -> str:
+    """The address of `path` under the base; with `scheme="ws"` its WebSocket twin."""
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise CallFailed(f"{base_url!r} is no server address: want http://HOST:PORT or https://…")
+    if scheme == "ws":
+        scheme = "wss" if parts.scheme == "https" else "ws"
+    else:
+        scheme = parts.scheme
+    given = {key: value for key, value in query.items() if value is not None}
+    asked = f"?{urlencode(given)}" if given else ""
+    return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}{quote(path)}{asked}"
+
+
+def is_local(base_url: str) -> bool:
+    """Whether the server is on this machine."""
+    return is_loopback(urlsplit(base_url).hostname or "")
+
+
+def http_client(base_url: str) -> httpx.AsyncClient:
+    """Proxies of the environment serve only servers elsewhere."""
+    return httpx.AsyncClient(timeout=REQUEST_TIMEOUT_S, trust_env=not is_local(base_url))
+
+
+def open_websocket(base_url: str, path: str, **query: str | int | None) -> connect:
+    """Connect, as an async context manager; compression off, for it costs more than it saves."""
+    return connect(
+        endpoint(base_url, path, scheme="ws", **query),
+        compression=None,
+        proxy=None if is_local(base_url) else True,
+        open_timeout=REQUEST_TIMEOUT_S,
+    )
+
+
+__all__ = ["ClientConnection", "endpoint", "http_client", "is_local", "open_websocket"]

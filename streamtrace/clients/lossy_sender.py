@@ -1,0 +1,44 @@
+"""Loses, delays and reorders RTP behind aiortc's sender: it reaches into one private method."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from aiortc import RTCRtpSender
+from aiortc.rtp import is_rtcp
+
+from streamtrace.clients.damage import LineDamage
+
+SendPacket = Callable[[bytes], Awaitable[None]]
+
+
+def damage_sender(sender: RTCRtpSender, damage: LineDamage) -> None:
+    """From now on the line damages what `sender` sends; RTCP passes unharmed."""
+    transport = sender.transport
+    send_packet = cast(SendPacket, transport._send_rtp)  # pyright: ignore
+    delays = damage.delays()
+    late: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
+
+    async def send_late(packet: bytes, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        try:
+            await send_packet(packet)
+        except ConnectionError:
+            return  # the call ended meanwhile
+
+    async def send_damaged(packet: bytes) -> None:
+        if is_rtcp(packet):
+            return await send_packet(packet)
+        delay_s = next(delays)
+        if delay_s is None:
+            return None
+        if delay_s == 0:
+            return await send_packet(packet)
+        task = asyncio.create_task(send_late(packet, delay_s))
+        late.add(task)
+        task.add_done_callback(late.discard)
+        return None
+
+    transport._send_rtp = send_damaged  # pyright: ignore

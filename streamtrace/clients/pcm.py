@@ -1,0 +1,68 @@
+"""Places a call as bare PCM16 over a WebSocket, with an optional JSON preamble."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import soxr
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from streamtrace.audio.pcm16 import encode_pcm16
+from streamtrace.clients.damage import LineDamage, departures
+from streamtrace.clients.endpoints import open_websocket
+from streamtrace.clients.pace import Pace
+from streamtrace.errors import CallFailed
+from streamtrace.values import SAMPLE_RATE_HZ, Float32s
+
+FRAME_S = 0.02
+
+
+async def call_pcm(
+    base_url: str,
+    pcm: Float32s,
+    *,
+    preamble: dict[str, object] | None = None,
+    callee: Float32s | None = None,
+    rate_hz: int = SAMPLE_RATE_HZ,
+    pace: Pace,
+    damage: LineDamage,
+) -> None:
+    """Play `pcm` [T] at 16 kHz; with `callee` the stream is stereo, one party a channel.
+
+    The stream carries no positions, so a frame can only come late: it can be neither lost nor
+    overtaken.
+    """
+    parties = [pcm] if callee is None else [pcm, callee]
+    samples = _interleaved(parties, rate_hz)
+    frame_samples = round(rate_hz * FRAME_S)
+    frames = -(-len(samples) // frame_samples)
+    late = LineDamage(jitter_ms=damage.jitter_ms, seed=damage.seed)
+    held_until = 0.0
+    try:
+        async with open_websocket(
+            base_url, "/v1/ingest/pcm", rate=rate_hz, channels=len(parties)
+        ) as websocket:
+            if preamble is not None:
+                await websocket.send(json.dumps(preamble))
+            for departure in sorted(departures(frames, FRAME_S, late), key=lambda d: d.frame):
+                held_until = max(held_until, departure.at_s)  # a stream keeps its order
+                await pace.until(held_until)
+                at = departure.frame * frame_samples
+                await websocket.send(encode_pcm16(samples[at : at + frame_samples].ravel()))
+            await pace.until(frames * FRAME_S)
+    except ConnectionClosed as cause:
+        raise CallFailed(f"{base_url} closed the pcm stream: {cause}") from cause
+    except (OSError, WebSocketException) as cause:
+        raise CallFailed(f"{base_url} does not take a pcm stream: {cause}") from cause
+
+
+def _interleaved(parties: list[Float32s], rate_hz: int) -> Float32s:
+    """Parties of any length at 16 kHz -> [T, parties] at `rate_hz`, short ones end in silence."""
+    resampled = [
+        np.asarray(soxr.resample(party, SAMPLE_RATE_HZ, rate_hz), np.float32) for party in parties
+    ]
+    samples = np.zeros((max(map(len, resampled)), len(parties)), np.float32)
+    for channel, party in enumerate(resampled):
+        samples[: len(party), channel] = party
+    return samples

@@ -1,0 +1,112 @@
+"""Places a call in the Twilio Media Streams dialect: JSON frames of 20 ms mu-law over a WebSocket."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+
+import numpy as np
+import soxr
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from streamtrace.audio.g711 import encode_mulaw
+from streamtrace.clients.damage import LineDamage, departures
+from streamtrace.clients.endpoints import ClientConnection, open_websocket
+from streamtrace.clients.pace import Pace
+from streamtrace.errors import CallFailed
+from streamtrace.values import SAMPLE_RATE_HZ, Float32s
+
+RATE_HZ = 8_000
+FRAME_BYTES = 160
+FRAME_MS = 20
+SILENCE = b"\xff"  # mu-law zero
+
+JsonObject = dict[str, object]
+
+
+class TwilioCaller:
+    """One stream; every number in it is a string, as the platform sends them."""
+
+    def __init__(self, websocket: ClientConnection, call_sid: str, tracks: list[str]) -> None:
+        self._websocket = websocket
+        self._call_sid = call_sid
+        self._stream_sid = f"MZ{secrets.token_hex(16)}"
+        self._account_sid = f"AC{secrets.token_hex(16)}"
+        self._tracks = tracks
+        self._sequence = 0
+
+    async def start(self) -> None:
+        """Introduce the stream."""
+        await self._send({"event": "connected", "protocol": "Call", "version": "1.0.0"})
+        start = {
+            "accountSid": self._account_sid,
+            "streamSid": self._stream_sid,
+            "callSid": self._call_sid,
+            "tracks": self._tracks,
+            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": RATE_HZ, "channels": 1},
+            "customParameters": {},
+        }
+        await self._send_numbered({"event": "start", "start": start})
+
+    async def media(self, track: str, frame: int, payload: bytes) -> None:
+        """Send frame number `frame` of a track; `chunk` counts from 1."""
+        media = {
+            "track": track,
+            "chunk": str(frame + 1),
+            "timestamp": str(frame * FRAME_MS),
+            "payload": base64.b64encode(payload).decode(),
+        }
+        await self._send_numbered({"event": "media", "media": media})
+
+    async def stop(self) -> None:
+        """Say goodbye."""
+        stop = {"accountSid": self._account_sid, "callSid": self._call_sid}
+        await self._send_numbered({"event": "stop", "stop": stop})
+
+    async def _send_numbered(self, message: JsonObject) -> None:
+        self._sequence += 1
+        numbered = {"sequenceNumber": str(self._sequence), "streamSid": self._stream_sid}
+        await self._send(message | numbered)
+
+    async def _send(self, message: JsonObject) -> None:
+        await self._websocket.send(json.dumps(message))
+
+
+async def call_twilio(
+    base_url: str,
+    pcm: Float32s,
+    *,
+    call_sid: str,
+    callee: Float32s | None = None,
+    pace: Pace,
+    damage: LineDamage,
+) -> None:
+    """Play `pcm` [T] at 16 kHz as the inbound track, `callee` as the outbound one."""
+    tracks = {"inbound": _mulaw_frames(pcm)}
+    if callee is not None:
+        tracks["outbound"] = _mulaw_frames(callee)
+    longest = max(len(frames) for frames in tracks.values())
+    try:
+        async with open_websocket(base_url, "/v1/ingest/twilio") as websocket:
+            caller = TwilioCaller(websocket, call_sid, list(tracks))
+            await caller.start()
+            for departure in departures(longest, FRAME_MS / 1000, damage):
+                await pace.until(departure.at_s)
+                for track, frames in tracks.items():
+                    if departure.frame < len(frames):
+                        await caller.media(track, departure.frame, frames[departure.frame])
+            await pace.until(longest * FRAME_MS / 1000)
+            await caller.stop()
+    except ConnectionClosed as cause:
+        raise CallFailed(f"{base_url} closed the twilio stream: {cause}") from cause
+    except (OSError, WebSocketException) as cause:
+        raise CallFailed(f"{base_url} does not take a twilio stream: {cause}") from cause
+
+
+def _mulaw_frames(pcm: Float32s) -> list[bytes]:
+    """[T] at 16 kHz -> frames of 160 bytes, the last one filled with silence."""
+    narrow: Float32s = np.asarray(soxr.resample(pcm, SAMPLE_RATE_HZ, RATE_HZ), np.float32)
+    payload = encode_mulaw(narrow)
+    payload += SILENCE * (-len(payload) % FRAME_BYTES)
+    return [payload[at : at + FRAME_BYTES] for at in range(0, len(payload), FRAME_BYTES)]

@@ -1,0 +1,142 @@
+"""What a WebRTC caller sends as text: the offer, and candidates that trickle in later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from aiortc import RTCIceCandidate
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
+
+from streamtrace.errors import ProtocolViolation
+from streamtrace.ice_hosts import is_loopback
+
+MOST_CANDIDATES = 32
+DISCARD_PORT = 9
+
+# What each codec decodes to; Opus comes out in stereo and is mixed down.
+CODEC_RATES_HZ = {"opus": 48_000, "G722": 16_000, "PCMU": 8_000, "PCMA": 8_000}
+STATIC_PAYLOAD_TYPES = {0: "PCMU", 8: "PCMA", 9: "G722"}  # these need no a=rtpmap
+_SPELLING = {name.lower(): name for name in CODEC_RATES_HZ}
+
+
+class OfferMalformed(ProtocolViolation):
+    """The text is not what it says it is."""
+
+
+class OfferUnsupported(ProtocolViolation):
+    """The offer is sound, but asks for what is not taken here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A sound offer of one audio track, ready for the peer connection."""
+
+    sdp: str
+    codec: str  # the caller's first choice among ours, spelt as in CODEC_RATES_HZ
+    ice_ufrag: str
+
+    @property
+    def rate_hz(self) -> int:
+        """The rate that the codec decodes to."""
+        return CODEC_RATES_HZ[self.codec]
+
+
+@dataclass(frozen=True, slots=True)
+class Trickle:
+    """The candidates of one PATCH; `ice_ufrag` is None where the client left it out."""
+
+    ice_ufrag: str | None
+    candidates: tuple[RTCIceCandidate, ...]
+
+
+def read_offer(text: str, *, loopback_only: bool) -> Offer:
+    """Check the offer and rewrite it so that the answer is passive and unusable candidates go."""
+    media, description = _only_audio(text)
+    if media.direction not in (None, "sendonly", "sendrecv"):
+        raise OfferUnsupported(f"the offer's audio is {media.direction}: want sendonly or sendrecv")
+    if media.dtls is None or not media.dtls.fingerprints:
+        raise OfferMalformed("the offer has no DTLS a=setup with a=fingerprint")
+    if not media.ice.usernameFragment or not media.ice.password:
+        raise OfferMalformed("the offer has no a=ice-ufrag with a=ice-pwd")
+    if not media.rtcp_mux:
+        raise OfferUnsupported("the offer has no a=rtcp-mux: RTCP on its own port is not taken")
+
+    codec = _first_known_codec(media)
+    media.direction = media.direction or "sendrecv"
+    media.rtcp_port = media.rtcp_port or DISCARD_PORT  # written out only together with rtcp-mux
+    if media.dtls.role == "auto":
+        media.dtls.role = "client"  # theirs: some GStreamer callers fail unless we are passive
+    media.ice_candidates = usable_candidates(media.ice_candidates, loopback_only=loopback_only)
+    # Without the end mark ICE also waits for callers that show themselves only by their checks;
+    # the start timeout bounds that wait.
+    media.ice_candidates_complete = False
+    return Offer(str(description), codec, media.ice.usernameFragment)
+
+
+def read_trickle(text: str) -> Trickle:
+    """Read an `application/trickle-ice-sdpfrag` body."""
+    ufrag: str | None = None
+    candidates: list[RTCIceCandidate] = []
+    is_end = False
+    for line in text.splitlines():
+        name, _, value = line.strip().partition(":")
+        if name == "a=ice-ufrag":
+            ufrag = value
+        elif name == "a=candidate":
+            try:
+                candidates.append(candidate_from_sdp(value))
+            except (ValueError, IndexError, AssertionError) as cause:
+                raise OfferMalformed(f"not an ICE candidate: {line[:100]!r}") from cause
+        elif name == "a=end-of-candidates":
+            is_end = True
+    if ufrag is None and not candidates and not is_end:
+        raise OfferMalformed("the fragment holds no candidate, no credentials and no end mark")
+    return Trickle(ufrag, tuple(candidates))
+
+
+def usable_candidates(
+    candidates: list[RTCIceCandidate], *, loopback_only: bool
+) -> list[RTCIceCandidate]:
+    """Drop TCP and mDNS, all but loopback where we offer nothing else, and what is too many."""
+    return [
+        candidate
+        for candidate in candidates
+        if candidate.protocol.lower() == "udp"
+        and not candidate.ip.endswith(".local")
+        and (is_loopback(candidate.ip) or not loopback_only)
+    ][:MOST_CANDIDATES]
+
+
+def _only_audio(text: str) -> tuple[MediaDescription, SessionDescription]:
+    if not text.startswith("v=0"):
+        raise OfferMalformed("the offer does not begin with v=0: this is not SDP")
+    try:
+        description = SessionDescription.parse(text)
+    except Exception as cause:  # whatever the parser trips over (also asserts): not ours
+        raise OfferMalformed(f"the offer cannot be read as SDP: {cause!r}") from cause
+    if not description.media:
+        raise OfferMalformed("the offer has no m= line")
+    kinds = [media.kind for media in description.media]
+    if kinds != ["audio"]:
+        raise OfferUnsupported(f"the offer has {', '.join(kinds)}: want exactly one audio track")
+    return description.media[0], description
+
+
+def _first_known_codec(media: MediaDescription) -> str:
+    """The caller's order decides; `m=` lists payload types in it."""
+    mapped = {codec.payloadType: codec for codec in media.rtp.codecs}
+    for payload_type in cast("list[int]", media.fmt):
+        codec = mapped.get(payload_type)
+        if codec is None and payload_type in STATIC_PAYLOAD_TYPES:
+            codec = RTCRtpCodecParameters(
+                mimeType=f"audio/{STATIC_PAYLOAD_TYPES[payload_type]}",
+                clockRate=8_000,
+                channels=1,
+                payloadType=payload_type,
+            )
+            media.rtp.codecs.append(codec)
+        if codec is not None and codec.name.lower() in _SPELLING:
+            return _SPELLING[codec.name.lower()]
+    raise OfferUnsupported(f"the offer has none of the codecs {', '.join(CODEC_RATES_HZ)}")
