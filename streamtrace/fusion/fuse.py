@@ -1,0 +1,113 @@
+"""Class scores and gallery similarities become one calibrated answer to each question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from streamtrace.errors import BundleError
+from streamtrace.fusion.evidence import Evidence
+from streamtrace.tracing.calibrate import log_odds
+from streamtrace.tracing.logits import Floats, log_sum_exp, sigmoid, softmax
+from streamtrace.values import Catalog, Float32s
+
+UNKNOWN_LEAST, UNKNOWN_MOST = 0.01, 0.99  # never sure either way that a system is new
+FAMILY_FLOOR = 1e-6  # a family whose sources get no share stays possible
+
+
+@dataclass(frozen=True, slots=True)
+class FusionParams:
+    """The fitted numbers of the fusion; the keys of `bundle.json["fusion"]`."""
+
+    w_logit: float  # spoof: weight of the spoof head
+    w_gallery: float  # spoof: weight of being nearer to a spoof prototype than to a human one
+    bias: float  # spoof: log-odds at zero evidence
+    s0: float  # seconds of speech after which half of the spoof log-odds is believed
+    nov_sim: float  # novelty: weight of being far from every prototype
+    nov_energy: float  # novelty: weight of low energy over all source logits
+    nov_bias: float  # novelty: log-odds of `unknown` at zero evidence
+    attr_logit: float  # attribution: weight of the source logits
+    attr_sim: float  # attribution: weight of the similarities
+    fam_mix: float  # families: 0 believes the family head alone, 1 the source shares alone
+    fam_unknown: float  # families: how much of `unknown` among sources is an unknown family
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, object]) -> FusionParams:
+        """Checked; BundleError names the key, its value and the rule."""
+        params = cls(**{each.name: _number(raw, each.name) for each in fields(cls)})
+        if params.s0 < 0:
+            raise BundleError(f"bundle.json: fusion.s0={params.s0}: want 0 seconds or more")
+        for name, share in (("fam_mix", params.fam_mix), ("fam_unknown", params.fam_unknown)):
+            if not 0 <= share <= 1:
+                raise BundleError(f"bundle.json: fusion.{name}={share}: want a share in [0, 1]")
+        return params
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fused:
+    """The answers; `attribution` and `families` are conditional on the voice being synthetic."""
+
+    spoof_probability: Floats  # [...]
+    llr: Floats  # [...] its log-odds
+    attribution: Floats  # [..., S + 1], `unknown` last; sums to 1
+    families: Floats  # [..., F + 1] likewise
+    novelty: Floats  # [...] log-odds, before any clipping
+
+
+def family_membership(catalog: Catalog) -> Float32s:
+    """[S, F]: 1 where the source is of the family."""
+    column = {family: index for index, family in enumerate(catalog.families)}
+    table = np.zeros((len(catalog.sources), len(column)), np.float32)
+    for row, source in enumerate(catalog.sources):
+        if source.family not in column:
+            raise BundleError(
+                f"bundle.json: catalog source {source.name!r} is of family {source.family!r}, "
+                f"which catalog.families does not list"
+            )
+        table[row, column[source.family]] = 1.0
+    return table
+
+
+def fuse(evidence: Evidence, params: FusionParams, membership: Float32s) -> Fused:
+    """Evidence [...], membership [S, F] -> answers [...]; finite whatever was heard."""
+    similarity = evidence.similarity[..., :-1]
+    nearest = similarity.max(axis=-1)
+    lead = nearest - evidence.similarity[..., -1]
+    llr = log_odds(
+        params.w_logit * evidence.spoof_logit + params.w_gallery * lead,
+        evidence.speech_ms * 0.001,
+        bias=params.bias,
+        half_s=params.s0,
+    )
+    novelty = (
+        params.nov_bias
+        - params.nov_sim * nearest
+        - params.nov_energy * log_sum_exp(evidence.source_logits)
+    )
+    unknown = np.clip(sigmoid(novelty), UNKNOWN_LEAST, UNKNOWN_MOST)[..., None]
+    known = softmax(params.attr_logit * evidence.source_logits + params.attr_sim * similarity)
+    families = _mixed_families(evidence.family_logits, known @ membership, params.fam_mix)
+    unknown_family = unknown * params.fam_unknown
+    return Fused(
+        spoof_probability=sigmoid(llr),
+        llr=llr,
+        attribution=np.concatenate([(1 - unknown) * known, unknown], axis=-1),
+        families=np.concatenate([(1 - unknown_family) * families, unknown_family], axis=-1),
+        novelty=novelty,
+    )
+
+
+def _mixed_families(logits: Floats, of_sources: Floats, mix: float) -> Floats:
+    """The weighted geometric mean of both opinions, [..., F] each; a sum in the log domain."""
+    # softmax is blind to a constant, so the head's logits need no normalising first
+    return softmax((1 - mix) * logits + mix * np.log(of_sources + FAMILY_FLOOR))
+
+
+def _number(raw: Mapping[str, object], name: str) -> float:
+    value = raw.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BundleError(f"bundle.json: fusion.{name}={value!r}: want a finite number")
+    return float(value)
