@@ -1,0 +1,114 @@
+"""The trainer's command line: `python -m trainer prepare|train|evaluate|export`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from streamtrace.errors import StreamTraceError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code: 0 done, 1 a run that failed, 2 bad input or usage, 130 interrupted."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except StreamTraceError as error:
+        print(f"trainer: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        # A full disk or a folder without permission; training resumes from its last checkpoint.
+        print(f"trainer: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("trainer: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from trainer.prepare import prepare
+
+    prepared = prepare(
+        options.out,
+        corpus=options.corpus,
+        folders=options.folder,
+        classical=options.classical,
+        prompts=options.prompts,
+    )
+    print(prepared.table())
+
+
+def _train(options: argparse.Namespace) -> None:
+    from trainer.config import read_config
+    from trainer.dataset import Dataset
+    from trainer.train import train
+
+    overrides = {} if options.hold_out is None else {"hold_out": options.hold_out}
+    config = read_config(options.config, **overrides)
+    done = train(config, Dataset.load(options.data), options.out, threads=options.threads)
+    print(f"{done.out}: {done.step} steps, {len(done.catalog.sources)} sources")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from trainer.dataset import Dataset
+    from trainer.evaluate import evaluate, figures_table
+
+    print(figures_table(evaluate(Dataset.load(options.data), options.runs, options.out).figures))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from trainer.dataset import Dataset
+    from trainer.ship import ship
+
+    ship(Dataset.load(options.data), options.run_dir, options.evaluation, options.out, name=options.id)
+    print(options.out)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    prepare = commands.add_parser("prepare", help="write one manifest and one audio cache")
+    prepare.add_argument("--out", type=Path, required=True)
+    prepare.add_argument("--corpus", type=Path, help="folder with manifest.csv and its audio")
+    prepare.add_argument(
+        "--folder",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of bonafide/ and synthetic/SOURCE/ clips; may be given again",
+    )
+    prepare.add_argument("--classical", action="store_true", help="render the classical engines")
+    prepare.add_argument("--prompts", action="store_true", help="fetch human telephone prompts")
+    prepare.set_defaults(run=_prepare)
+
+    train = commands.add_parser("train", help="train, or go on with, one run")
+    train.add_argument("--data", type=Path, required=True, help="what prepare wrote")
+    train.add_argument("--out", type=Path, required=True)
+    train.add_argument("--config", type=Path, default=Path(__file__).parent / "configs/base.toml")
+    train.add_argument("--hold-out", type=int, help="keep this fold out of training")
+    train.add_argument("--threads", type=int, help="CPU threads (default: all)")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="judge held-out folds, fit the fusion")
+    evaluate.add_argument("--data", type=Path, required=True)
+    evaluate.add_argument("--out", type=Path, required=True)
+    evaluate.add_argument("runs", type=Path, nargs="+", help="one run for each held-out fold")
+    evaluate.set_defaults(run=_evaluate)
+
+    export = commands.add_parser("export", help="write the bundle that serves")
+    export.add_argument("--data", type=Path, required=True)
+    export.add_argument("--run", dest="run_dir", type=Path, required=True)
+    export.add_argument("--evaluation", type=Path, required=True)
+    export.add_argument("--out", type=Path, required=True)
+    export.add_argument("--id", default="default-1")
+    export.set_defaults(run=_export)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The encoder with its heads on top, as it is trained; `export` splits it for serving."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from streamtrace.encoder.conformer import Encoded, EncoderConfig, StreamingConformer
+from streamtrace.values import Float32s
+from trainer.config import ModelConfig
+
+VARIANCE_FLOOR = 1e-5  # as in streamtrace.tracing.accumulate
+
+
+class Scores(NamedTuple):
+    """What the heads make of pooled statistics."""
+
+    embedding: Tensor  # [B, E] unit norm
+    spoof: Tensor  # [B] log-odds-like
+    source: Tensor  # [B, S]
+    family: Tensor  # [B, F]
+
+
+class TracingModel(nn.Module):
+    """[B, T] audio -> frames -> pooled statistics -> spoof, source and family scores."""
+
+    def __init__(
+        self, encoder: EncoderConfig, model: ModelConfig, *, sources: int, families: int
+    ) -> None:
+        super().__init__()
+        self.encoder = StreamingConformer(encoder)
+        width = 2 * encoder.width
+        # Running statistics only: in serving this is a fixed shift and scale.
+        self.standard = nn.BatchNorm1d(width, affine=False, momentum=0.02)
+        self.dropout = nn.Dropout(model.dropout)
+        self.embed = nn.Linear(width, model.embedding)
+        self.spoof = nn.Linear(model.embedding, 1)
+        self.source = nn.Parameter(torch.randn(sources, model.embedding))
+        self.family = nn.Parameter(torch.randn(families, model.embedding))
+        self.scale = model.source_scale
+
+    def forward(self, pcm: Tensor) -> Encoded:
+        """[B, T] -> frames [B, N, ...]."""
+        return self.encoder(pcm)
+
+    def heads(self, stats: Tensor) -> Scores:
+        """[B, 2D] -> scores."""
+        f = self.embed(self.dropout(self.standard(stats)))
+        e = functional.normalize(f, dim=-1)
+        return Scores(
+            embedding=e,
+            spoof=self.spoof(f).squeeze(-1),
+            source=self.scale * e @ functional.normalize(self.source, dim=-1).T,
+            family=self.scale * e @ functional.normalize(self.family, dim=-1).T,
+        )
+
+    def head_tensors(self) -> dict[str, Float32s]:
+        """The heads as the bundle's `heads.safetensors` names them."""
+        mean, variance = self.standard.running_mean, self.standard.running_var
+        if mean is None or variance is None:
+            raise ValueError("the standardisation has no running statistics")
+        tensors = {
+            "embed.mean": mean,
+            "embed.scale": (variance + self.standard.eps).sqrt(),
+            "embed.weight": self.embed.weight,
+            "embed.bias": self.embed.bias,
+            "spoof.weight": self.spoof.weight[0],
+            "spoof.bias": self.spoof.bias,
+            "source.weight": functional.normalize(self.source, dim=-1),
+            "source.scale": torch.tensor([self.scale]),
+            "family.weight": functional.normalize(self.family, dim=-1),
+            "family.scale": torch.tensor([self.scale]),
+        }
+        return {k: v.detach().cpu().numpy().astype(np.float32) for k, v in tensors.items()}
+
+
+def pool(frames: Encoded, usable: Tensor) -> Tensor:
+    """Attentive statistics over usable frames: [B, N, D], mask [B, N] -> [B, 2D].
+
+    Okabe et al. (2018), with speech activity as part of the weight, so that silence, ringing and
+    music fade from the evidence without a hard cut that a gradient could not cross.
+    """
+    logits = frames.attention + functional.logsigmoid(frames.activity)
+    weights = torch.softmax(logits.masked_fill(~usable, -1e4), dim=-1)[..., None]  # [B, N, 1]
+    mean = (weights * frames.embedding).sum(1)
+    second = (weights * frames.embedding**2).sum(1)
+    return torch.cat([mean, (second - mean**2).clamp(min=VARIANCE_FLOOR).sqrt()], dim=-1)
