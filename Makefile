@@ -38,9 +38,7 @@ check: $(DEVELOPING)
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(DEVELOPING)
-	@for bench in latency capacity roofline soak overload; do \
-	  test ! -f benchmarks/$$bench.py || $(BIN)/streamtrace bench $$bench --quick $(ARGS) || exit 1; \
-	done
+	@$(BIN)/streamtrace bench latency --calls 8 --seconds 12 $(ARGS)
 
 fmt: $(DEVELOPING)
 	@$(BIN)/ruff check --select I --fix --quiet . && $(BIN)/ruff format --quiet .
