@@ -1,14 +1,24 @@
-"""Bundles for tests: the packaged one, and small ones of random weights."""
+"""Bundles for tests: the packaged one, and small ones of random weights.
+
+`default_bundle()` and `tiny_model()` load or make theirs once per process; whoever wants to damage
+a bundle takes a copy of its own with `tiny_bundle(tmp_path)`.
+"""
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from streamtrace.encoder.bundle import Bundle, load_bundle
 from streamtrace.values import Source
 
 if TYPE_CHECKING:
@@ -20,6 +30,42 @@ TINY_SOURCES = (
     Source("espeak-ng", "classical-formant"),
 )
 UNTRAINED = "# Untrained\n\nRandom weights: it runs, and what it says means nothing.\n"
+
+
+@cache
+def default_bundle() -> Bundle:
+    """The bundle that ships inside the package."""
+    return load_bundle()
+
+
+@dataclass(frozen=True)
+class TinyModel:
+    """One set of weights twice: in torch, and as a bundle."""
+
+    encoder: StreamingConformer
+    bundle: Bundle
+
+
+@cache
+def tiny_model() -> TinyModel:
+    """Two narrow layers with a ring of three steps: every mechanism, hardly any arithmetic."""
+    from streamtrace.encoder.conformer import EncoderConfig
+
+    config = EncoderConfig(
+        width=16, layers=2, heads=2, left_steps=3, kernel=5, subsample_channels=(4, 6)
+    )
+    folder = tempfile.mkdtemp(prefix="streamtrace-tiny-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    encoder = random_encoder(config)
+    path = random_bundle(
+        Path(folder) / "tiny", config=config, sources=TINY_SOURCES, id="tiny", encoder=encoder
+    )
+    return TinyModel(encoder, load_bundle(path))
+
+
+def tiny_bundle(folder: Path) -> Path:
+    """A small bundle of one's own, to be damaged at will."""
+    return Path(shutil.copytree(tiny_model().bundle.path, folder / "tiny"))
 
 
 def random_encoder(config: EncoderConfig, *, seed: int = 0) -> StreamingConformer:

@@ -1,0 +1,1 @@
+"""Tests of the encoder's runners, memory, batches and bundles."""

@@ -1,0 +1,268 @@
+"""Every waiter is answered, whatever happens to its batch, its slot or the encoder."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamtrace.encoder.batcher import Encoder, Slot, take_queued
+from streamtrace.encoder.cache import Rows
+from streamtrace.encoder.cpu import StepFrames
+from streamtrace.errors import EncoderFailed, EngineFull
+from streamtrace.values import (
+    CONTEXT_SAMPLES,
+    STEP_FRAMES,
+    STEP_SAMPLES,
+    Bools,
+    Float32s,
+    Step,
+)
+
+WAIT_S = 10.0  # of a thread for the test, never reached
+
+
+def step(value: float = 0.0, *, index: int = 0, fresh: bool = False) -> Step:
+    """A step whose audio is one number."""
+    pcm = np.full(CONTEXT_SAMPLES + STEP_SAMPLES, value, np.float32)
+    return Step(index, pcm, np.ones(STEP_FRAMES, np.bool_), fresh)
+
+
+@dataclass
+class SumRunner:
+    """Remembers the sum of what each row heard, and answers with it."""
+
+    slots: int
+    sums: Float32s = field(init=False)
+    batches: list[list[int]] = field(default_factory=list[list[int]])
+    resets: list[list[int]] = field(default_factory=list[list[int]])
+    on_run: Callable[[Rows], None] = lambda rows: None
+
+    def __post_init__(self) -> None:
+        self.sums = np.zeros(self.slots + 1, np.float32)
+
+    def reset(self, rows: Sequence[int] | Rows) -> None:
+        """Forget the sums."""
+        self.resets.append([int(row) for row in rows])
+        self.sums[rows] = 0
+
+    def run(self, rows: Rows, pcm: Float32s, is_lent: Callable[[], Bools]) -> StepFrames:
+        """Add each row's number."""
+        self.batches.append(rows.tolist())
+        self.on_run(rows)
+        heard = self.sums[rows] + pcm[:, 0]
+        self.sums[np.where(is_lent(), rows, self.slots)] = heard
+        frames = np.repeat(heard[:, None], STEP_FRAMES, axis=1)
+        return StepFrames(frames[..., None], frames, frames)
+
+
+class Gate:
+    """Holds the runner's threads until it is opened; tells how many have come."""
+
+    def __init__(self) -> None:
+        self._opened = threading.Event()
+        self._came = threading.Semaphore(0)
+
+    def __call__(self, rows: Rows) -> None:
+        self._came.release()
+        assert self._opened.wait(WAIT_S)
+
+    async def reached(self) -> None:
+        """A batch has come to the gate."""
+        assert await asyncio.to_thread(self._came.acquire, timeout=WAIT_S)
+
+    def open(self) -> None:
+        """Let all through, from now on."""
+        self._opened.set()
+
+
+async def settle() -> None:
+    """Let every task that can go on go on."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def hear(slot: Slot, value: float, *, fresh: bool = False) -> float:
+    """Encode one number, give the sum."""
+    encoded = await slot.encode(step(value, fresh=fresh))
+    return float(encoded.frames.embedding[0, 0])
+
+
+@asynccontextmanager
+async def gated(runner: SumRunner, *, workers: int = 1) -> AsyncIterator[tuple[Encoder, Gate]]:
+    """An encoder whose batches stand still until the gate is opened; it opens at the end."""
+    gate = Gate()
+    runner.on_run = gate
+    async with Encoder(runner, slots=runner.slots, workers=workers) as encoder:
+        try:
+            yield encoder, gate
+        finally:
+            gate.open()
+
+
+async def test_each_leg_hears_itself() -> None:
+    runner = SumRunner(3)
+    async with Encoder(runner, slots=3, workers=2) as encoder:
+        legs = [encoder.acquire() for _ in range(3)]
+        for values in ([1.0, 10.0, 100.0], [2.0, 20.0, 200.0]):
+            sums = await asyncio.gather(
+                *(hear(leg, v) for leg, v in zip(legs, values, strict=True))
+            )
+        assert sums == [3.0, 30.0, 300.0]
+
+
+async def test_steps_that_wait_together_run_together() -> None:
+    runner = SumRunner(12)
+    async with gated(runner) as (encoder, gate):
+        legs = [encoder.acquire() for _ in range(12)]
+        first = asyncio.create_task(hear(legs[0], 1.0))
+        await gate.reached()
+        others = [asyncio.create_task(hear(leg, 1.0)) for leg in legs[1:]]
+        await settle()
+        assert encoder.steps_waiting == 11
+        gate.open()
+        await asyncio.gather(first, *others)
+    assert [len(batch) for batch in runner.batches] == [1, 8, 3]
+
+
+async def test_a_fresh_step_starts_from_nothing() -> None:
+    async with Encoder(SumRunner(1), slots=1, workers=1) as encoder:
+        leg = encoder.acquire()
+        assert await hear(leg, 1.0) == 1.0
+        assert await hear(leg, 1.0, fresh=True) == 1.0
+        assert await hear(leg, 1.0) == 2.0
+
+
+async def test_a_slots_next_tenant_starts_from_nothing() -> None:
+    async with Encoder(SumRunner(1), slots=1, workers=1) as encoder:
+        leg = encoder.acquire()
+        await hear(leg, 5.0)
+        with pytest.raises(EngineFull):
+            encoder.acquire()
+        leg.release()
+        leg.release()
+        assert encoder.slots_in_use == 0
+        assert await hear(encoder.acquire(), 1.0) == 1.0
+
+
+async def test_a_failing_batch_fails_its_own_calls_only() -> None:
+    runner = SumRunner(2)
+
+    def fail_row_0(rows: Rows) -> None:
+        if 0 in rows:
+            raise FloatingPointError("row 0 is cursed")
+
+    runner.on_run = fail_row_0
+    async with Encoder(runner, slots=2, workers=2, max_batch=1) as encoder:
+        cursed, sound = encoder.acquire(), encoder.acquire()
+        for heard in (1.0, 2.0):
+            failed, fine = await asyncio.gather(
+                hear(cursed, 1.0), hear(sound, 1.0), return_exceptions=True
+            )
+            assert isinstance(failed, EncoderFailed)
+            assert "batch of 1: FloatingPointError('row 0 is cursed')" in str(failed)
+            assert fine == heard
+
+
+async def test_a_step_is_not_run_for_a_waiter_that_has_gone() -> None:
+    runner = SumRunner(2)
+    async with gated(runner) as (encoder, gate):
+        running, queued = encoder.acquire(), encoder.acquire()
+        first = asyncio.create_task(hear(running, 1.0))
+        await gate.reached()
+        second = asyncio.create_task(hear(queued, 1.0))
+        await settle()
+        second.cancel()
+        await settle()
+        assert encoder.steps_waiting == 0
+        gate.open()
+        await first
+    assert runner.batches == [[0]]
+
+
+async def test_a_late_result_never_reaches_the_next_tenant() -> None:
+    runner = SumRunner(1)
+    async with gated(runner) as (encoder, gate):
+        leg = encoder.acquire()
+        waiter = asyncio.create_task(hear(leg, 7.0))
+        await gate.reached()
+        waiter.cancel()
+        await settle()
+        leg.release()
+        with pytest.raises(EngineFull):  # its batch still reads the row
+            encoder.acquire()
+        gate.open()
+        while encoder.slots_in_use:
+            await asyncio.sleep(0)
+        assert await hear(encoder.acquire(), 1.0) == 1.0
+    assert runner.resets[-2:] == [[0], [0]]  # on release and on acquisition
+
+
+async def test_a_step_behind_a_cancelled_one_waits_for_the_row() -> None:
+    runner = SumRunner(1)
+    async with gated(runner, workers=2) as (encoder, gate):
+        leg = encoder.acquire()
+        waiter = asyncio.create_task(hear(leg, 1.0))
+        await gate.reached()
+        waiter.cancel()
+        next_step = asyncio.create_task(hear(leg, 1.0))
+        await settle()
+        assert runner.batches == [[0]]
+        gate.open()
+        assert await next_step == 2.0
+
+
+async def test_a_step_whose_slot_is_released_meanwhile_is_answered() -> None:
+    runner = SumRunner(2)
+    async with gated(runner) as (encoder, gate):
+        running, released = encoder.acquire(), encoder.acquire()
+        first = asyncio.create_task(hear(running, 1.0))
+        await gate.reached()
+        second = asyncio.create_task(hear(released, 1.0))
+        await settle()
+        released.release()
+        gate.open()
+        with pytest.raises(EncoderFailed, match="slot was released"):
+            await second
+        assert await first == 1.0
+
+
+async def test_closing_runs_what_is_queued() -> None:
+    runner = SumRunner(2)
+    async with gated(runner) as (encoder, gate):
+        legs = [encoder.acquire(), encoder.acquire()]
+        first = asyncio.create_task(hear(legs[0], 1.0))
+        await gate.reached()
+        second = asyncio.create_task(hear(legs[1], 2.0))
+        await settle()
+    assert (await first, await second) == (1.0, 2.0)
+    with pytest.raises(EncoderFailed, match="has stopped"):
+        await hear(legs[0], 1.0)
+
+
+async def test_times_are_told_in_milliseconds() -> None:
+    seconds = iter([1.0, 1.5, 1.75])
+    async with Encoder(SumRunner(1), slots=1, workers=1, now=lambda: next(seconds)) as encoder:
+        encoded = await encoder.acquire().encode(step(index=4))
+    assert (encoded.queue_ms, encoded.encode_ms, encoded.frames.index) == (500.0, 250.0, 4)
+
+
+def test_the_policy_takes_the_oldest_step_of_each_idle_row() -> None:
+    assert take_queued([3, 1, 3, 2, 5], lambda row: row == 1, 2) == [0, 3]
+    assert take_queued([], lambda row: False, 2) == []
+
+
+@given(st.lists(st.integers(0, 5)), st.sets(st.integers(0, 5)), st.integers(1, 8))
+def test_the_policy_starves_nobody(rows: list[int], running: set[int], most: int) -> None:
+    places = take_queued(rows, running.__contains__, most)
+    taken = [rows[place] for place in places]
+    ready = [row for row in dict.fromkeys(rows) if row not in running]
+    assert taken == ready[:most]
+    assert all(rows.index(rows[place]) == place for place in places)
