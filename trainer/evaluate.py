@@ -214,7 +214,7 @@ def figures_table(figures: dict[str, dict[str, Figure]]) -> str:
     names = list(dict.fromkeys(name for table in figures.values() for name in table))
     lines = ["| percent | " + " | ".join(tracks) + " |", "| --- |" + " --- |" * len(tracks)]
     for name in names:
-        cells = [str(figures[t][name]) if name in figures[t] else "–" for t in tracks]
+        cells = [str(figures[t][name]) if name in figures[t] else "-" for t in tracks]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

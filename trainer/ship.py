@@ -50,7 +50,7 @@ def model_card(name: str, run: Run, evaluation: Evaluation, rows: Sequence[Row])
         pages[row.page][row.label] += 1
         licences.setdefault(row.page, row.licence)
     table = "\n".join(
-        f"| {page} | {count['bonafide']} | {count['synthetic']} | {licences[page] or 'not stated'} |"
+        f"| {page} | {count['bonafide']} | {count['synthetic']} | {licences[page] or '-'} |"
         for page, count in sorted(pages.items())
     )
     return f"""# Model card: {name}
@@ -58,8 +58,8 @@ def model_card(name: str, run: Run, evaluation: Evaluation, rows: Sequence[Row])
 A streaming Conformer ({parameters / 1e6:.2f} M parameters, 25 frames a second) with attentive
 statistics pooling, a spoof head, heads over {len(run.catalog.sources)} sources and
 {len(run.catalog.families)} families, and a gallery of prototypes. Trained from scratch,
-{run.step} steps, on {len(rows)} clips ({hours:.1f} h: {labels['bonafide']} human,
-{labels['synthetic']} synthetic), with multi-class N-pair, cross-entropy and speech-activity terms
+{run.step} steps, on {len(rows)} clips ({hours:.1f} h: {labels["bonafide"]} human,
+{labels["synthetic"]} synthetic), with multi-class N-pair, cross-entropy and speech-activity terms
 and the same random telephone channel for both labels.
 
 ## Use

@@ -1,6 +1,6 @@
 """Train: batches in, a checkpointed model out; reads top to bottom, resumes exactly.
 
-    python -m trainer train --data runs/data --out runs/base --config trainer/configs/base.toml
+python -m trainer train --data runs/data --out runs/base --config trainer/configs/base.toml
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ def train(config: TrainConfig, data: Dataset, out: Path, *, threads: int | None 
             torch.manual_seed(config.seed * 1_000_003 + step)
             terms = loss_terms(model, batch, config)
             loss = weighted(terms, config.loss)
-            if not math.isfinite(float(loss)):
+            figures = {k: round(float(v.detach()), 4) for k, v in terms.items()}
+            if not math.isfinite(float(loss.detach())):
                 raise TrainingFailed(
-                    f"step {step}: the loss is {float(loss)} "
-                    f"({ {k: float(v) for k, v in terms.items()} }); lower optimiser.rate, "
+                    f"step {step}: the loss is not finite ({figures}); lower optimiser.rate, "
                     f"the last good state is in {out / 'checkpoint'}"
                 )
             for group in optimiser.param_groups:
@@ -94,7 +94,6 @@ def train(config: TrainConfig, data: Dataset, out: Path, *, threads: int | None 
             step += 1
             follow(average, model, decay=min(config.optimiser.average, step / (step + 10)))
 
-            figures = {k: round(float(v), 4) for k, v in terms.items()}
             took_s = round(time.monotonic() - began, 3)
             log.write(json.dumps({"step": step, **figures, "took_s": took_s}) + "\n")
             progress.advance(figures)
