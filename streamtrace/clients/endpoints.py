@@ -18,13 +18,10 @@ def endpoint(base_url: str, path: str, *, scheme: str = "http", **query: str | i
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise CallFailed(f"{base_url!r} is no server address: want http://HOST:PORT or https://…")
-    if scheme == "ws":
-        scheme = "wss" if parts.scheme == "https" else "ws"
-    else:
-        scheme = parts.scheme
+    secured = "s" if parts.scheme == "https" else ""
     given = {key: value for key, value in query.items() if value is not None}
     asked = f"?{urlencode(given)}" if given else ""
-    return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}{quote(path)}{asked}"
+    return f"{scheme}{secured}://{parts.netloc}{parts.path.rstrip('/')}{quote(path)}{asked}"
 
 
 def is_local(base_url: str) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import soxr
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from streamtrace.audio.pcm16 import encode_pcm16
 from streamtrace.clients.damage import LineDamage, departures
 from streamtrace.clients.endpoints import open_websocket
 from streamtrace.clients.pace import Pace
+from streamtrace.clients.rate import at_rate
 from streamtrace.errors import CallFailed
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 
@@ -59,9 +59,7 @@ async def call_pcm(
 
 def _interleaved(parties: list[Float32s], rate_hz: int) -> Float32s:
     """Parties of any length at 16 kHz -> [T, parties] at `rate_hz`, short ones end in silence."""
-    resampled = [
-        np.asarray(soxr.resample(party, SAMPLE_RATE_HZ, rate_hz), np.float32) for party in parties
-    ]
+    resampled = [at_rate(party, rate_hz) for party in parties]
     samples = np.zeros((max(map(len, resampled)), len(parties)), np.float32)
     for channel, party in enumerate(resampled):
         samples[: len(party), channel] = party

@@ -1,4 +1,4 @@
-"""Places a call in the Twilio Media Streams dialect: JSON frames of 20 ms mu-law over a WebSocket."""
+"""Places a call in the Twilio Media Streams dialect: 20 ms mu-law frames in JSON messages."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import base64
 import json
 import secrets
 
-import numpy as np
-import soxr
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from streamtrace.audio.g711 import encode_mulaw
 from streamtrace.clients.damage import LineDamage, departures
 from streamtrace.clients.endpoints import ClientConnection, open_websocket
 from streamtrace.clients.pace import Pace
+from streamtrace.clients.rate import at_rate
 from streamtrace.errors import CallFailed
-from streamtrace.values import SAMPLE_RATE_HZ, Float32s
+from streamtrace.values import Float32s
 
 RATE_HZ = 8_000
 FRAME_BYTES = 160
@@ -106,7 +105,6 @@ async def call_twilio(
 
 def _mulaw_frames(pcm: Float32s) -> list[bytes]:
     """[T] at 16 kHz -> frames of 160 bytes, the last one filled with silence."""
-    narrow: Float32s = np.asarray(soxr.resample(pcm, SAMPLE_RATE_HZ, RATE_HZ), np.float32)
-    payload = encode_mulaw(narrow)
+    payload = encode_mulaw(at_rate(pcm, RATE_HZ))
     payload += SILENCE * (-len(payload) % FRAME_BYTES)
     return [payload[at : at + FRAME_BYTES] for at in range(0, len(payload), FRAME_BYTES)]

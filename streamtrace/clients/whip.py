@@ -29,6 +29,7 @@ from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 
 FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
 CONNECT_S = 10.0
+CREATED = 201
 TAIL_S = 0.3  # silence behind the end, so that no buffer on the way keeps the last words
 
 CALL_ID_HEADER = "streamtrace-call-id"
@@ -43,7 +44,9 @@ class PacedTrack(MediaStreamTrack):
         super().__init__()
         tail = np.zeros(round(TAIL_S * SAMPLE_RATE_HZ) + -len(pcm) % FRAME_SAMPLES, np.float32)
         scaled = np.clip(np.concatenate([pcm, tail]), -1, 1) * 32_767
-        self._frames = scaled.astype(np.int16).reshape(-1, 1, FRAME_SAMPLES)
+        # Both channels carry the voice: Opus is stereo here, and FFmpeg would play mono 3 dB down.
+        stereo = np.repeat(scaled.astype(np.int16), 2)
+        self._frames = stereo.reshape(-1, 1, 2 * FRAME_SAMPLES)
         self._next = 0
         self._pace = pace
         self.played = asyncio.Event()
@@ -55,7 +58,7 @@ class PacedTrack(MediaStreamTrack):
             raise MediaStreamError
         position = self._next * FRAME_SAMPLES
         await self._pace.until(position / SAMPLE_RATE_HZ)
-        frame = AudioFrame.from_ndarray(self._frames[self._next], format="s16", layout="mono")
+        frame = AudioFrame.from_ndarray(self._frames[self._next], format="s16", layout="stereo")
         frame.sample_rate = SAMPLE_RATE_HZ
         frame.pts = position
         frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
@@ -125,7 +128,7 @@ async def _exchange(
         content=peer.localDescription.sdp,
         headers={"content-type": "application/sdp"},
     )
-    if answer.status_code != httpx.codes.CREATED:
+    if answer.status_code != CREATED:
         raise CallFailed(f"{base_url} refused the call: {answer.status_code} {answer.text[:200]}")
     try:
         await peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))

@@ -58,7 +58,7 @@ def read_offer(text: str, *, loopback_only: bool) -> Offer:
         raise OfferUnsupported(f"the offer's audio is {media.direction}: want sendonly or sendrecv")
     if media.dtls is None or not media.dtls.fingerprints:
         raise OfferMalformed("the offer has no DTLS a=setup with a=fingerprint")
-    if not media.ice.usernameFragment or not media.ice.password:
+    if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
         raise OfferMalformed("the offer has no a=ice-ufrag with a=ice-pwd")
     if not media.rtcp_mux:
         raise OfferUnsupported("the offer has no a=rtcp-mux: RTCP on its own port is not taken")

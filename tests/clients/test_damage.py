@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby, islice
+from itertools import groupby, islice, pairwise
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_everything_can_be_lost():
 
 def test_reordered_frames_arrive_behind_their_successors():
     order = [d.frame for d in departures(1_000, 0.02, LineDamage(reorder_percent=10))]
-    overtaken = sum(a > b for a, b in zip(order, order[1:], strict=False))
+    overtaken = sum(a > b for a, b in pairwise(order))
     assert 50 < overtaken < 150
     assert sorted(order) == list(range(1_000))
 

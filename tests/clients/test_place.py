@@ -1,0 +1,140 @@
+"""Placing calls: what is sent over the sockets, and what is refused beforehand."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from streamtrace.audio.g711 import decode_mulaw
+from streamtrace.clients.damage import LineDamage
+from streamtrace.clients.place import CannotPlace, place_call
+from streamtrace.errors import CallFailed
+from streamtrace.values import Float32s
+from tests.clients.fake_server import fake_server
+
+CALLS = {"/v1/calls": {"calls": [{"id": "call_1"}]}}
+
+
+class Recorder:
+    """Keeps every message of one connection."""
+
+    def __init__(self) -> None:
+        self.path = ""
+        self.messages: list[str | bytes] = []
+
+    async def __call__(self, websocket: ServerConnection) -> None:
+        assert websocket.request is not None
+        self.path = websocket.request.path
+        try:
+            async for message in websocket:
+                self.messages.append(message)
+        except ConnectionClosed:
+            return
+
+    @property
+    def spoken(self) -> list[dict[str, Any]]:
+        return [json.loads(message) for message in self.messages if isinstance(message, str)]
+
+
+def tone(seconds: float, hz: float = 440.0) -> Float32s:
+    time = np.arange(round(seconds * 16_000)) / 16_000
+    return (0.5 * np.sin(2 * np.pi * hz * time)).astype(np.float32)
+
+
+async def test_a_twilio_call():
+    server = Recorder()
+    async with fake_server(server, CALLS) as url:
+        placed = await place_call(
+            url, tone(1.0), protocol="twilio", external_id="CA7", callee=tone(0.5, 880), pace=0
+        )
+    assert (placed.call_id, placed.external_id, placed.codec) == ("call_1", "CA7", "pcmu")
+    assert server.path == "/v1/ingest/twilio"
+
+    connected, start, *media, stop = server.spoken
+    assert connected == {"event": "connected", "protocol": "Call", "version": "1.0.0"}
+    assert start["start"]["callSid"] == "CA7"
+    assert start["start"]["tracks"] == ["inbound", "outbound"]
+    assert stop["event"] == "stop"
+    numbers = [int(message["sequenceNumber"]) for message in (start, *media, stop)]
+    assert numbers == list(range(1, len(media) + 3))
+
+    inbound = [m["media"] for m in media if m["media"]["track"] == "inbound"]
+    outbound = [m["media"] for m in media if m["media"]["track"] == "outbound"]
+    assert [int(m["chunk"]) for m in inbound] == list(range(1, 51))
+    assert [int(m["timestamp"]) for m in inbound] == list(range(0, 1000, 20))
+    assert len(outbound) == 25
+    heard = np.concatenate([decode_mulaw(base64.b64decode(m["payload"])) for m in inbound])
+    assert len(heard) == 8_000
+    spectrum = np.abs(np.fft.rfft(heard))
+    assert int(spectrum.argmax()) == 440
+
+
+async def test_lost_twilio_frames_keep_their_numbers():
+    server = Recorder()
+    async with fake_server(server, CALLS) as url:
+        await place_call(
+            url, tone(2.0), protocol="twilio", pace=0, damage=LineDamage(loss_percent=20)
+        )
+    chunks = [int(m["media"]["chunk"]) for m in server.spoken if m["event"] == "media"]
+    assert 60 < len(chunks) < 95
+    assert chunks == sorted(chunks)
+
+
+@pytest.mark.parametrize(("codec", "rate_hz"), [("l16", 16_000), ("l16-8k", 8_000)])
+async def test_a_pcm_call(codec: str, rate_hz: int):
+    server = Recorder()
+    async with fake_server(server, CALLS) as url:
+        await place_call(url, tone(0.5), protocol="pcm", codec=codec, external_id="CA9", pace=0)
+    assert server.path == f"/v1/ingest/pcm?rate={rate_hz}&channels=1"
+    assert server.spoken == [{"callSid": "CA9"}]
+    frames = [message for message in server.messages if isinstance(message, bytes)]
+    assert {len(frame) for frame in frames} == {rate_hz // 50 * 2}
+    assert sum(map(len, frames)) == rate_hz
+
+
+async def test_a_stereo_pcm_call_interleaves_its_parties():
+    server = Recorder()
+    async with fake_server(server, CALLS) as url:
+        silence = np.zeros(8_000, np.float32)
+        await place_call(url, tone(0.5), protocol="pcm", callee=silence, pace=0)
+    payload = b"".join(message for message in server.messages if isinstance(message, bytes))
+    stereo = np.frombuffer(payload, "<i2").reshape(-1, 2)
+    assert server.path.endswith("channels=2")
+    assert np.abs(stereo[:, 0]).max() > 10_000
+    assert not stereo[:, 1].any()
+
+
+async def test_a_server_that_closes_fails_the_call():
+    async def refuse(websocket: ServerConnection) -> None:
+        await websocket.close(1013, "full")
+
+    async with fake_server(refuse) as url:
+        with pytest.raises(CallFailed, match="1013"):
+            await place_call(url, tone(5), protocol="twilio", pace=10)
+
+
+@pytest.mark.parametrize("protocol", ["whip", "twilio", "pcm"])
+async def test_a_server_that_is_not_there_fails_the_call(protocol: str):
+    with pytest.raises(CallFailed, match=r"http://127\.0\.0\.1:9"):
+        await place_call("http://127.0.0.1:9", tone(0.1), protocol=protocol)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "codec", "damage", "named"),
+    [
+        ("smoke", None, LineDamage(), "whip, twilio, pcm"),
+        ("whip", "speex", LineDamage(), "opus, pcmu, pcma, g722"),
+        ("pcm", None, LineDamage(loss_percent=1), "no positions"),
+    ],
+)
+async def test_what_cannot_be_placed(
+    protocol: str, codec: str | None, damage: LineDamage, named: str
+):
+    with pytest.raises(CannotPlace, match=named):
+        await place_call("http://h", tone(0.1), protocol=protocol, codec=codec, damage=damage)
