@@ -101,8 +101,8 @@ def file_sha256(path: Path) -> str:
         raise DataError(f"{path}: cannot be read: {cause}") from cause
 
 
-def decode(path: Path) -> tuple[Int16s, int]:
-    """A file of any format as 16 kHz mono [T], and the rate it had."""
+def decode(path: Path, *, longest_s: float = LONGEST_SECONDS) -> tuple[Int16s, int]:
+    """A file of any format as 16 kHz mono [T], cut at `longest_s`, and the rate it had."""
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
@@ -116,13 +116,13 @@ def decode(path: Path) -> tuple[Int16s, int]:
                 for mono in to_mono.resample(frame):
                     parts.append(mono.to_ndarray()[0].astype(np.float32))
                     count += parts[-1].size
-                if count >= LONGEST_SECONDS * rate_hz:
+                if count >= longest_s * rate_hz:
                     break
     except (av.error.FFmpegError, OSError, ValueError) as cause:
         raise DataError(f"{path}: cannot be decoded: {cause}") from cause
     if count < SHORTEST_SECONDS * rate_hz:
         raise DataError(f"{path}: shorter than {SHORTEST_SECONDS} s")
-    pcm = np.concatenate(parts)[: int(LONGEST_SECONDS * rate_hz)]
+    pcm = np.concatenate(parts)[: int(longest_s * rate_hz)]
     if not np.isfinite(pcm).all():
         raise DataError(f"{path}: holds samples that are not numbers")
     wide = resample(pcm, rate_hz, SAMPLE_RATE_HZ)

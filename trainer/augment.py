@@ -155,7 +155,7 @@ def _room(rng: np.random.Generator) -> Float32s:
 def _line(rng: np.random.Generator) -> tuple[float, float, float]:
     """Low and high cut-off in hertz and a tilt in dB over the band."""
     low = float(rng.uniform(20, 350))
-    high = float(np.exp(rng.uniform(np.log(3000), np.log(8000))))
+    high = 3000 * (8 / 3) ** float(rng.random())  # evenly over octaves
     return low, high, float(rng.uniform(-6, 6))
 
 
@@ -185,7 +185,7 @@ def _loud_rms(pcm: Float32s) -> float:
     ticks = pcm[: pcm.size // 320 * 320].reshape(-1, 320)
     if ticks.size == 0:
         return 0.0
-    square: npt.NDArray[np.float32] = np.square(ticks).mean(axis=1)
+    square = np.square(ticks).mean(axis=1, dtype=np.float32)
     loud = square[square >= 0.1 * square.max()]
     return float(np.sqrt(loud.mean()))
 
@@ -194,7 +194,8 @@ def _mixed(pcm: Float32s, noise: Float32s, snr_db: float) -> Float32s:
     voice, other = _loud_rms(pcm), _loud_rms(noise)
     if voice <= 0 or other <= 0:
         return pcm
-    return pcm + noise * np.float32(voice / other / 10 ** (snr_db / 20))
+    gain = np.float32(voice / other / 10 ** (snr_db / 20))
+    return (pcm + noise * gain).astype(np.float32)
 
 
 def _levelled(pcm: Float32s, level_db: float) -> Float32s:
