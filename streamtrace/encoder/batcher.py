@@ -116,7 +116,7 @@ class Encoder:
         slots: int,
         workers: int | None = None,
         max_batch: int = MAX_BATCH,
-        now: Callable[[], float] = time.perf_counter,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = workers or usable_cores()
         self.max_batch = max_batch
@@ -131,9 +131,17 @@ class Encoder:
         self._closing = False
 
     @classmethod
-    def of(cls, bundle: Bundle, *, slots: int, workers: int | None = None) -> Self:
+    def of(
+        cls,
+        bundle: Bundle,
+        *,
+        slots: int,
+        workers: int | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> Self:
         """An encoder of this bundle on the CPU."""
-        return cls(OrtStepRunner(bundle.step_path, slots=slots), slots=slots, workers=workers)
+        runner = OrtStepRunner(bundle.step_path, slots=slots)
+        return cls(runner, slots=slots, workers=workers, now=now)
 
     @property
     def slots(self) -> int:

@@ -188,9 +188,9 @@ async def test_a_step_is_not_run_for_a_waiter_that_has_gone() -> None:
 
 
 async def test_a_late_result_never_reaches_the_next_tenant() -> None:
-    runner = SumRunner(1)
+    runner = SumRunner(2)
     async with gated(runner) as (encoder, gate):
-        leg = encoder.acquire()
+        leg, other = encoder.acquire(), encoder.acquire()
         waiter = asyncio.create_task(hear(leg, 7.0))
         await gate.reached()
         waiter.cancel()
@@ -199,8 +199,7 @@ async def test_a_late_result_never_reaches_the_next_tenant() -> None:
         with pytest.raises(EngineFull):  # its batch still reads the row
             encoder.acquire()
         gate.open()
-        while encoder.slots_in_use:
-            await asyncio.sleep(0)
+        await hear(other, 1.0)  # behind the first batch, on the only worker
         assert await hear(encoder.acquire(), 1.0) == 1.0
     assert runner.resets[-2:] == [[0], [0]]  # on release and on acquisition
 
