@@ -19,32 +19,32 @@ class LegInput:
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._resampler = Resampler(rate_hz)
-        self._native: int | None = None  # the position of the next sample at the line's rate
+        self._joined = False  # whether the resampler holds audio that more may follow on
+        self._native = 0  # the position of the next sample at the line's rate
         self._start = 0  # the position of the next sample at 16 kHz
 
     def feed(self, start_sample_native: int, pcm: Float32s) -> list[AudioChunk]:
-        """Take `pcm` [T] that begins at this position of the line's clock."""
-        if self._native is not None and start_sample_native < self._native:
-            late = self._native - start_sample_native
-            start_sample_native, pcm = self._native, pcm[late:]
+        """Take `pcm` [T] that begins at this position of the line's clock, 0 or more."""
+        late = max(0, self._native - start_sample_native)
+        start, pcm = start_sample_native + late, pcm[late:]
         if not len(pcm):
             return []
         chunks: list[AudioChunk] = []
-        if start_sample_native != self._native:
+        if start != self._native or not self._joined:
             chunks += self.flush()
-            self._start = self._at_16k(start_sample_native)
-            self._native = start_sample_native
-        self._native = start_sample_native + len(pcm)
+            self._start = self._at_16k(start)
+            self._joined = True
+        self._native = start + len(pcm)
         samples = finite(np.ascontiguousarray(pcm, np.float32))
         return chunks + self._taken(self._resampler.feed(samples))
 
     def flush(self) -> list[AudioChunk]:
-        """The rest of what was fed; audio may follow, as a stretch of its own."""
-        if self._native is None:
+        """The rest of what was fed; what follows is a stretch of its own."""
+        if not self._joined:
             return []
         rest = self._taken(self._resampler.flush())
         self._resampler = Resampler(self._rate_hz)
-        self._native = None
+        self._joined = False
         return rest
 
     def _taken(self, pcm: Float32s) -> list[AudioChunk]:
