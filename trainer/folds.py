@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trainer.manifest import DataError, Row
+from trainer.manifest import CLASSICAL_FAMILIES, DataError, Row
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 
@@ -145,7 +145,7 @@ def known_in(rows: Sequence[Row], fold: Fold) -> frozenset[str]:
 
 
 def _groups(rows: Sequence[Row]) -> list[list[int]]:
-    """Row indices by page, with pages that share a parallel utterance merged."""
+    """Row indices by page; pages that share an utterance or a voice database are merged."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -157,6 +157,10 @@ def _groups(rows: Sequence[Row]) -> list[list[int]]:
         page = root(f"page {row.page}")
         if row.parallel_id:
             parent[root(f"utterance {row.parallel_id}")] = page
+        if row.family in CLASSICAL_FAMILIES and row.speaker:
+            # Here the speaker is the database that the engine cuts its sounds from: two engines
+            # over one database are one recording chain.
+            parent[root(f"database {row.speaker}")] = root(page)
     groups: dict[str, list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
         groups[root(f"page {row.page}")].append(i)
