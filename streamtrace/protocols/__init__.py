@@ -1,1 +1,1 @@
-"""Sans-I/O codecs of the telephony dialects."""
+"""Sans-I/O readers of the telephony dialects: messages in, what they mean out."""

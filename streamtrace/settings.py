@@ -1,0 +1,165 @@
+"""The server's settings: environment over `streamtrace.toml` over defaults, checked once.
+
+Every setting NAME is the environment variable STREAMTRACE_NAME and the TOML key `name`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from pydantic_settings import (
+    SettingsError as SourceError,
+)
+
+from streamtrace.errors import SettingsError
+
+PREFIX = "STREAMTRACE_"
+FILE = Path("streamtrace.toml")
+
+
+class Settings(BaseSettings):
+    """All knobs of `streamtrace serve`; a field's description is its documentation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_parse_none_str="none",
+        toml_file=FILE,
+        frozen=True,
+        extra="forbid",
+    )
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65_535, description="TCP port; 0 takes a free one.")
+    tls_cert: Path | None = Field(None, description="Certificate chain, PEM; goes with tls_key.")
+    tls_key: Path | None = Field(None, description="The certificate's private key, PEM.")
+    model: Path | None = Field(None, description="Model directory; none is the packaged one.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe level that is logged."
+    )
+    log_format: Literal["json", "console"] = Field("json", description="For programs or people.")
+
+    slots: int = Field(256, ge=1, le=65_536, description="Legs that the encoder holds at once.")
+    workers: int | None = Field(None, ge=1, le=1024, description="Encoder threads; none: cores.")
+    max_calls: int = Field(256, ge=1, le=65_536, description="Calls at once.")
+
+    start_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="From connecting to the first media or start message."
+    )
+    media_idle_timeout_s: float = Field(15.0, gt=0, le=3600, description="Without any media.")
+    call_max_s: float = Field(43_200.0, gt=0, description="Longest call.")
+    announced_s: float = Field(
+        60.0, gt=0, le=3600, description="How long an announced call may take to come."
+    )
+    frame_limit_bytes: int = Field(
+        65_536, ge=1024, le=16_777_216, description="Largest WebSocket message taken."
+    )
+    ring_ms: int = Field(
+        2_000, ge=100, le=60_000, description="Audio that waited longer for the encoder is dropped."
+    )
+
+    webrtc_hosts: tuple[str, ...] | None = Field(
+        None,
+        description="Addresses offered to WebRTC callers; none: the machine's, or loopback alone "
+        "where `host` is loopback.",
+    )
+    ice_servers: tuple[str, ...] = Field((), description="STUN and TURN URLs.")
+
+    events_kept_per_call: int = Field(
+        1_024, ge=16, le=1_048_576, description="A call's older events are no longer held."
+    )
+    ended_calls_kept: int = Field(
+        200, ge=0, le=1_048_576, description="Ended calls that can still be looked up."
+    )
+    subscriber_queue: int = Field(
+        256, ge=8, le=65_536, description="Events a live subscriber may be behind."
+    )
+    send_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="A subscriber that takes nothing for so long is closed."
+    )
+    heartbeat_s: float = Field(15.0, gt=0, le=300, description="Between heartbeats of a stream.")
+    feed_interval_s: float = Field(
+        0.5, ge=0.05, le=60, description="Least time between two frames of the feed of all calls."
+    )
+    drain_s: float = Field(
+        8.0, gt=0, le=60, description="After SIGTERM, for final events to be made and delivered."
+    )
+
+    @model_validator(mode="after")
+    def _tls_is_a_pair(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            given, missing = (
+                ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
+            )
+            raise ValueError(f"{given} is set without {missing}: want both or neither")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Highest first: the command line's, the environment's, the file's."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings in force; `overrides` come from the command line, None leaves a key alone."""
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as cause:
+        raise SettingsError("; ".join(_complaint(error) for error in cause.errors())) from None
+    except SourceError as cause:
+        raise SettingsError(f"{cause}: lists are written as JSON") from None
+    except tomllib.TOMLDecodeError as cause:
+        raise SettingsError(f"{FILE} is not TOML: {cause}") from None
+    except OSError as cause:
+        raise SettingsError(f"{FILE} cannot be read: {cause.strerror}") from None
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """Every key and its value as plain JSON; secrets are masked by their type."""
+    return settings.model_dump(mode="json")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of `streamtrace.toml`."""
+    return Settings.model_json_schema()
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Variables with our prefix that name no setting: most likely misspelt."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(
+        name for name in environment if name.upper().startswith(PREFIX) and name not in known
+    )
+
+
+def _complaint(error: ErrorDetails) -> str:
+    """One error of pydantic as `key=value: rule`."""
+    location: Iterable[int | str] = error["loc"]
+    key = ".".join(str(part) for part in location)
+    if error["type"] == "extra_forbidden":
+        return f"{key}: no such setting; `streamtrace config schema` lists all"
+    rule = error["msg"].removeprefix("Value error, ")
+    if not key:  # a rule about several settings
+        return rule
+    return f"{key}={json.dumps(error['input'], default=str)}: {rule[0].lower()}{rule[1:]}"

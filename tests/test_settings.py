@@ -1,0 +1,99 @@
+"""Settings: which source wins, and what a wrong one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from streamtrace.errors import SettingsError
+from streamtrace.settings import Settings, load_settings, schema, shown, unknown_variables
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in unknown_variables() + [f"STREAMTRACE_{n.upper()}" for n in Settings.model_fields]:
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_defaults() -> None:
+    settings = load_settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert settings.model is None
+
+
+def test_command_line_over_environment_over_file_over_default(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_folder / "streamtrace.toml").write_text("port = 1\nslots = 2\nmax_calls = 3\n")
+    monkeypatch.setenv("STREAMTRACE_PORT", "4")
+    monkeypatch.setenv("STREAMTRACE_SLOTS", "5")
+    settings = load_settings(port=6, slots=None)
+    assert (settings.port, settings.slots, settings.max_calls) == (6, 5, 3)
+
+
+def test_none_and_lists_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMTRACE_WORKERS", "none")
+    monkeypatch.setenv("STREAMTRACE_ICE_SERVERS", '["stun:stun.example:3478"]')
+    settings = load_settings()
+    assert settings.workers is None
+    assert settings.ice_servers == ("stun:stun.example:3478",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PORT", "70000", ["port", "70000", "65535"]),
+        ("PORT", "eighty", ["port", "eighty", "integer"]),
+        ("LOG_LEVEL", "loud", ["log_level", "loud", "debug"]),
+        ("ICE_SERVERS", "stun:x", ["ice_servers", "JSON"]),
+    ],
+)
+def test_a_wrong_value_names_key_value_and_rule(
+    name: str, value: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"STREAMTRACE_{name}", value)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert all(word in str(error.value) for word in words)
+    assert "\n" not in str(error.value)
+    assert error.value.exit_code == 2
+
+
+def test_an_unknown_key_in_the_file(empty_folder: Path) -> None:
+    (empty_folder / "streamtrace.toml").write_text("prot = 1\n")
+    with pytest.raises(SettingsError, match="prot: no such setting"):
+        load_settings()
+
+
+def test_a_damaged_file(empty_folder: Path) -> None:
+    (empty_folder / "streamtrace.toml").write_text("port = \n")
+    with pytest.raises(SettingsError, match="not TOML"):
+        load_settings()
+
+
+def test_half_a_tls_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMTRACE_TLS_CERT", "cert.pem")
+    with pytest.raises(SettingsError, match="tls_cert is set without tls_key"):
+        load_settings()
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().port = 1  # type: ignore[misc]
+
+
+def test_shown_and_schema_name_every_setting() -> None:
+    names = set(Settings.model_fields)
+    assert set(shown(load_settings())) == names
+    properties = schema()["properties"]
+    assert set(properties) == names
+    assert all(about.get("description") for about in properties.values())
+
+
+def test_misspelt_variables_are_found() -> None:
+    environment = {"STREAMTRACE_PROT": "1", "STREAMTRACE_PORT": "1", "PATH": ""}
+    assert unknown_variables(environment) == ["STREAMTRACE_PROT"]
