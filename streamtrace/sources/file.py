@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
+from streamtrace.audio.resample import Resampler
 from streamtrace.errors import AudioError
 from streamtrace.sources.declared import has_mp3_index, missing_bytes
 from streamtrace.values import Float32s
@@ -28,7 +29,8 @@ _READS = "wav, flac, mp3, ogg/opus, m4a, webm, aiff, au, caf and amr are read"
 # Playlists and other formats that make FFmpeg open further files stay out.
 _FORMATS = "wav,w64,flac,mp3,ogg,mov,matroska,aac,aiff,au,caf,amr"
 _EXACT_LENGTH = frozenset({"flac", "ogg", "mov,mp4,m4a,3gp,3g2,mj2", "aiff", "au", "caf"})
-_SLACK_SAMPLES = 4_608  # lossy codecs trim a few frames of delay and padding
+_SLACK_SAMPLES = {"flac": 0, "mp3": 1_152}  # lossy codecs trim their delay and padding
+_MOST_SLACK_SAMPLES = 4_608
 _BLOCK_MS = 1_000
 
 
@@ -44,6 +46,14 @@ def decode_file(path: Path | str) -> DecodedAudio:
     """The whole file in memory; raises AudioError where it is not whole, sound audio."""
     blocks = list(read_blocks(path))
     return DecodedAudio(blocks[0].rate_hz, np.concatenate([b.pcm for b in blocks], axis=1))
+
+
+def decode_mono(path: Path | str) -> Float32s:
+    """A file of any rate and channels, mixed down -> [T] at 16 kHz."""
+    decoded = decode_file(path)
+    resampler = Resampler(decoded.rate_hz)
+    mixed = decoded.pcm.mean(axis=0, dtype=np.float32)
+    return np.concatenate([resampler.feed(mixed), resampler.flush()])
 
 
 def read_blocks(path: Path | str) -> Iterator[DecodedAudio]:
@@ -72,7 +82,7 @@ def read_blocks(path: Path | str) -> Iterator[DecodedAudio]:
             raise AudioError("holds no audio samples")
         if exact and stream.duration is not None and stream.time_base is not None:
             declared = round(stream.duration * stream.time_base * rate_hz)
-            slack = 0 if container.format.name == "flac" else _SLACK_SAMPLES
+            slack = _SLACK_SAMPLES.get(container.format.name, _MOST_SLACK_SAMPLES)
             if samples + slack < declared:
                 raise AudioError(
                     f"truncated: declares {declared / rate_hz:.2f} s of audio,"

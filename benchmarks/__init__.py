@@ -1,0 +1,1 @@
+"""Measurements of StreamTrace; they run from a checkout with `streamtrace bench`."""

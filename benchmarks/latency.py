@@ -1,0 +1,97 @@
+"""`streamtrace bench latency`: from the last sample of a step received to its event sent.
+
+The server and the load generator are processes of their own; each round places all calls anew
+against the same server, paced in real time. The latency is the server's own measure, as every
+`call.score.v1` carries it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.load import PROTOCOLS
+from benchmarks.report import Measured, Report, as_markdown
+from streamtrace.demo.local_server import local_server
+from streamtrace.encoder.bundle import load_bundle
+from streamtrace.errors import CallFailed
+
+ROUNDS = 3
+_ROOT = Path(__file__).resolve().parents[1]
+_PERCENTILES = (50, 95, 99)
+
+
+def run(*, as_json: bool, calls: int = 20, seconds: float = 30.0, model: Path | None) -> int:
+    """Print the outcome; 1 if a call came back without a final decision."""
+    bundle = load_bundle(model)
+    rounds = asyncio.run(_rounds(calls, seconds, model))
+    found = summarise(
+        rounds,
+        {
+            "calls": calls,
+            "seconds": seconds,
+            "rounds": len(rounds),
+            "protocols": "+".join(PROTOCOLS),
+            "model": bundle.ref.id,
+        },
+    ).as_json()
+    print(json.dumps(found, indent=2) if as_json else as_markdown(found))
+    failed = [call for held in rounds for call in held if not call["is_final"]]
+    for call in failed:
+        print(f"bench latency: {call['protocol']}: {call['failure']}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def summarise(rounds: list[list[dict[str, Any]]], settings: dict[str, Any]) -> Report:
+    """Percentiles over all decisions of a round, then median and range over the rounds.
+
+    `first_verdict_ms` is call time, over all calls that came to a verdict.
+    """
+    found: dict[str, Measured] = {}
+    for percentile in _PERCENTILES:
+        values: list[float] = []
+        for held in rounds:
+            latencies = [ms for call in held for ms in call["latency_ms"]]
+            if latencies:
+                values.append(float(np.percentile(latencies, percentile)))
+        found[f"decision_latency_p{percentile}_ms"] = Measured(values, "ms")
+    firsts = [call["first_verdict_ms"] for held in rounds for call in held]
+    found["first_verdict_ms"] = Measured([ms for ms in firsts if ms is not None], "ms of call")
+    return Report("latency", settings, found)
+
+
+async def _rounds(calls: int, seconds: float, model: Path | None) -> list[list[dict[str, Any]]]:
+    arguments = [] if model is None else ["--model", str(await asyncio.to_thread(model.resolve))]
+    async with local_server(*arguments) as server:
+        await _load(server.url, min(calls, 4), 2.0)  # warms both processes up
+        held: list[list[dict[str, Any]]] = []
+        for number in range(ROUNDS):
+            print(f"round {number + 1} of {ROUNDS}: {calls} calls …", file=sys.stderr)
+            held.append(await _load(server.url, calls, seconds))
+        return held
+
+
+async def _load(url: str, calls: int, seconds: float) -> list[dict[str, Any]]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.load", url, str(calls), str(seconds)),
+        stdout=PIPE,
+        cwd=_ROOT,
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+    )
+    try:
+        output, _ = await process.communicate()
+    except BaseException:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        raise
+    if process.returncode:
+        raise CallFailed(f"the load generator failed with exit code {process.returncode}")
+    return [json.loads(line) for line in output.splitlines()]

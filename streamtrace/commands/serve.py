@@ -1,0 +1,23 @@
+"""`streamtrace serve`: settings first, then the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streamtrace.settings import load_settings
+
+
+def run(
+    *,
+    host: str | None,
+    port: int | None,
+    model: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> int:
+    """Serve until told to stop; what is given here beats environment and file."""
+    settings = load_settings(host=host, port=port, model=model, tls_cert=tls_cert, tls_key=tls_key)
+    # Behind the settings: a wrong one is told at once, not after the server has been imported.
+    from streamtrace.server.run import serve
+
+    return serve(settings)

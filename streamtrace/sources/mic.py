@@ -1,0 +1,98 @@
+"""The microphone as a live source: the only file that imports sounddevice (it needs PortAudio)."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+
+from streamtrace.errors import AudioError
+from streamtrace.ports import LegAudio, LegOpened, SourceItem
+from streamtrace.values import SAMPLE_RATE_HZ, AudioChunk, Float32s, Leg
+
+BLOCK_MS = 20
+_MOST_WAITING = 100  # blocks, 2 s: older audio gives way and shows as a gap
+
+OnBlock = Callable[[Float32s, float], None]  # [T] at 16 kHz, and when it came
+
+
+class OpenDevice(Protocol):
+    """Starts a device that calls `on_block` from its own thread, until the context is left."""
+
+    def __call__(self, device: str | None, on_block: OnBlock) -> AbstractContextManager[object]: ...
+
+
+async def microphone(
+    device: str | None = None,
+    *,
+    open_device: OpenDevice | None = None,
+) -> AsyncIterator[SourceItem]:
+    """Blocks of 20 ms for as long as it is iterated; it never ends by itself."""
+    loop = asyncio.get_running_loop()
+    waiting: deque[tuple[int, Float32s, float]] = deque(maxlen=_MOST_WAITING)
+    arrived = asyncio.Event()
+    position = 0
+
+    def take(pcm: Float32s, came_s: float) -> None:
+        nonlocal position
+        waiting.append((position, pcm, came_s))
+        position += len(pcm)
+        arrived.set()
+
+    def on_block(pcm: Float32s, came_s: float) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(take, pcm, came_s)
+
+    with (open_device or open_portaudio)(device, on_block):
+        yield LegOpened(Leg.CALLER, "pcm", SAMPLE_RATE_HZ)
+        while True:
+            await arrived.wait()
+            arrived.clear()
+            while waiting:
+                start, pcm, came_s = waiting.popleft()
+                yield LegAudio(Leg.CALLER, AudioChunk(start, pcm), came_s)
+
+
+def open_portaudio(device: str | None, on_block: OnBlock) -> AbstractContextManager[object]:
+    """A started input stream at 16 kHz mono; AudioError where there is no such device."""
+    sounddevice = _sounddevice()
+
+    def callback(block: Any, frames: int, when: object, status: object) -> None:
+        on_block(np.array(block[:, 0], np.float32), time.monotonic())
+
+    try:
+        return sounddevice.InputStream(
+            samplerate=SAMPLE_RATE_HZ,
+            blocksize=SAMPLE_RATE_HZ * BLOCK_MS // 1000,
+            channels=1,
+            dtype="float32",
+            device=int(device) if device is not None and device.isdigit() else device,
+            callback=callback,
+        )
+    except (sounddevice.PortAudioError, ValueError) as cause:
+        raise AudioError(
+            f"the microphone cannot be opened: {cause}; plug one in, or choose another of"
+            f" these with --device:\n{sounddevice.query_devices()}"
+        ) from None
+
+
+def portaudio_version() -> str:
+    """PortAudio's own words about itself; AudioError where it is missing."""
+    return str(_sounddevice().get_portaudio_version()[1])
+
+
+def _sounddevice() -> Any:
+    try:
+        return importlib.import_module("sounddevice")
+    except OSError:
+        raise AudioError(
+            "PortAudio is missing: install it (Debian: apt-get install libportaudio2)"
+        ) from None
+    except ImportError:
+        raise AudioError("sounddevice is missing: pip install sounddevice") from None
