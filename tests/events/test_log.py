@@ -1,0 +1,105 @@
+"""The log: every event once and in order, or a gap that says so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamtrace.events.events import CallEnded
+from streamtrace.events.log import EventLog
+from streamtrace.events.wire import CloudEvent, StreamGapEvent, cloud_event
+from streamtrace.values import EndReason
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def event(sequence: int) -> CloudEvent:
+    return cloud_event(
+        CallEnded(EndReason.HUNG_UP),
+        call_id="call_1",
+        external_id="CA7",
+        sequence=sequence,
+        time=AT,
+        event_id=f"e{sequence}",
+    )
+
+
+def log_of(count: int, most: int = 1000) -> EventLog:
+    log = EventLog(most)
+    for _ in range(count):
+        log.append(event(log.next_sequence))
+    return log
+
+
+def numbers(events: list[CloudEvent]) -> list[int]:
+    return [each.number for each in events]
+
+
+def test_an_empty_log() -> None:
+    log = log_of(0)
+    assert (log.oldest, log.newest, log.next_sequence) == (0, 0, 1)
+    assert log.after(0, 10) == []
+
+
+def test_reading_on() -> None:
+    log = log_of(5)
+    assert numbers(log.after(0, 2)) == [1, 2]
+    assert numbers(log.after(2, 10)) == [3, 4, 5]
+    assert log.after(5, 10) == []
+    assert log.after(99, 10) == []
+    assert numbers(log.after(-3, 1)) == [1]
+    assert log.after(0, 0) == []
+
+
+def test_a_cursor_that_is_too_old_is_told() -> None:
+    log = log_of(10, most=4)
+    gap, *rest = log.after(2, 10)
+    assert isinstance(gap, StreamGapEvent)
+    assert (int(gap.data.first), int(gap.data.last), gap.number) == (3, 6, 6)
+    assert gap.data.external_id == "CA7"
+    assert gap.subject == "call_1"
+    assert numbers(rest) == [7, 8, 9, 10]
+    assert log.after(2, 10)[0] == gap  # asked again, it has the same id
+
+
+def test_the_gap_counts_towards_the_limit() -> None:
+    log = log_of(10, most=4)
+    assert [each.type for each in log.after(0, 1)] == ["stream.gap.v1"]
+    assert numbers(log.after(0, 2)) == [6, 7]
+    assert log.after(0, 0) == []
+
+
+def test_the_oldest_cursor_that_misses_nothing() -> None:
+    log = log_of(10, most=4)
+    assert (log.oldest, log.newest) == (7, 10)
+    assert numbers(log.after(6, 10)) == [7, 8, 9, 10]
+
+
+def test_an_event_out_of_turn_is_refused() -> None:
+    log = log_of(2)
+    for wrong in (2, 4):
+        with pytest.raises(ValueError, match=f"event {wrong} came where 3 was due"):
+            log.append(event(wrong))
+
+
+def test_there_must_be_room() -> None:
+    with pytest.raises(ValueError, match="most=0"):
+        EventLog(0)
+
+
+@pytest.mark.laws
+@settings(max_examples=50, deadline=None)
+@given(count=st.integers(0, 30), most=st.integers(1, 12), limit=st.integers(1, 7))
+def test_paging_through_sees_every_number_once(count: int, most: int, limit: int) -> None:
+    log, cursor, seen = log_of(count, most), 0, []
+    while page := log.after(cursor, limit):
+        for each in page:
+            if isinstance(each, StreamGapEvent):
+                seen += range(int(each.data.first), int(each.data.last) + 1)
+            else:
+                seen.append(each.number)
+        cursor = page[-1].number
+    assert seen == list(range(1, count + 1))
