@@ -109,12 +109,13 @@ def decode(path: Path, *, longest_s: float = LONGEST_SECONDS) -> tuple[Int16s, i
                 raise DataError(f"{path}: has no audio")
             stream = container.streams.audio[0]
             rate_hz = stream.rate
-            to_mono = av.AudioResampler(format="fltp", layout="mono", rate=rate_hz)
+            as_floats = av.AudioResampler(format="fltp")
             parts: list[Float32s] = []
             count = 0
             for frame in container.decode(stream):
-                for mono in to_mono.resample(frame):
-                    parts.append(mono.to_ndarray()[0].astype(np.float32))
+                for floats in as_floats.resample(frame):
+                    # FFmpeg's own way to mono adds 3 dB, which can clip.
+                    parts.append(floats.to_ndarray().mean(axis=0, dtype=np.float32))
                     count += parts[-1].size
                 if count >= longest_s * rate_hz:
                     break
@@ -129,18 +130,21 @@ def decode(path: Path, *, longest_s: float = LONGEST_SECONDS) -> tuple[Int16s, i
     return np.clip(np.round(wide * 32768), -32768, 32767).astype(np.int16), rate_hz
 
 
-def build_cache(folder: Path, rows: Sequence[Row]) -> tuple[list[Row], list[Skipped]]:
+def build_cache(
+    folder: Path, rows: Sequence[Row], unusable: Sequence[Skipped] = ()
+) -> tuple[list[Row], list[Skipped]]:
     """Decode what the cache lacks and write the manifest of the clips that can be used.
 
     A clip is kept once: the same file or the same audio a second time is skipped, as is what
-    cannot be decoded. After a kill the next run goes on behind the last whole clip.
+    cannot be decoded; all of it is listed behind what was `unusable` before. After a kill the
+    next run goes on behind the last whole clip.
     """
     folder.mkdir(parents=True, exist_ok=True)
     index = folder / INDEX_FILE
     spans = _read_index(index) if index.exists() else {}
     end = max((span.offset + span.length for span in spans.values()), default=0)
     kept: list[Row] = []
-    skipped: list[Skipped] = []
+    skipped = list(unusable)
     first_with: dict[str, Row] = {}
     with (folder / AUDIO_FILE).open("ab") as audio, index.open("a", newline="") as table:
         os.truncate(audio.fileno(), end * 2)  # drop a clip that a kill left without its index
@@ -153,7 +157,7 @@ def build_cache(folder: Path, rows: Sequence[Row]) -> tuple[list[Row], list[Skip
                 try:
                     pcm, rate_hz = decode(Path(row.path))
                 except DataError as cause:
-                    skipped.append(Skipped(row.path, str(cause)))
+                    skipped.append(Skipped(row.path, str(cause).removeprefix(f"{row.path}: ")))
                     continue
                 digest = hashlib.sha256(pcm.tobytes()).hexdigest()
                 span = Span(end, pcm.size, rate_hz, digest)

@@ -91,8 +91,7 @@ def prepare(
         unpack_music(out / "packages", out)
     if not rows:
         raise DataError(f"{out}: nothing to prepare: name a corpus, a folder, engines or prompts")
-    kept, skipped = build_cache(out, rows)
-    skipped = unusable + skipped
+    kept, skipped = build_cache(out, rows, unusable)
     if not kept:
         raise DataError(f"{out}: none of {len(rows)} clips can be used: {skipped[0].reason}")
     for item in skipped:

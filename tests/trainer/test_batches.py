@@ -1,0 +1,147 @@
+"""Batches: half human, pairs of one source, the same channel whatever the label says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainer.trees import row, write_corpus
+from trainer.audio_cache import Clips
+from trainer.batches import Batches, training_batches
+from trainer.catalog import catalog_of
+from trainer.config import BatchConfig, TrainConfig
+from trainer.manifest import DataError, Row
+from trainer.prepare import prepare
+from trainer.sampling import NONSPEECH, Sampler, Shares
+
+
+@dataclass(frozen=True)
+class Data:
+    clips: Clips
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(folder, corpus=write_corpus(folder / "corpus", pages=4, per_page=8))
+    return Clips.load(folder)
+
+
+def batches_of(clips: Clips, **changes: object) -> Batches:
+    values: dict[str, object] = {"size": 16, "crop_samples": 23_040, "seed": 3}
+    rows = range(len(clips.rows))
+    return Batches(clips, rows, catalog_of(clips.rows), **{**values, **changes})  # type: ignore[arg-type]
+
+
+def equal(a, b) -> bool:
+    return all(torch.equal(value, getattr(b, name)) for name, value in vars(a).items())
+
+
+def test_a_batch_has_its_shapes_and_both_labels(clips: Clips):
+    batch = batches_of(clips, shares=Shares(nonspeech=0.25)).at(0)
+    assert batch.pcm.shape == (16, 23_040)
+    assert batch.usable.shape == batch.speech.shape == (16, 36)
+    assert Counter(batch.label.tolist()) == {1: 6, 0: 6, -1: 4}
+    assert (batch.source[batch.label != 1] == -1).all()
+    assert (batch.family[batch.label == 1] >= 0).all()
+    assert (batch.speech[batch.label == -1] == 0).all()
+    assert batch.speech[batch.label >= 0].sum() > 0
+    assert (batch.speech[~batch.usable] == 0).all()
+    assert batch.usable.any(dim=1).all()
+    assert (batch.clip[batch.label == -1] == NONSPEECH).all()
+
+
+def test_every_source_of_a_batch_comes_twice(clips: Clips):
+    batches = batches_of(clips)
+    for step in range(10):
+        sources = Counter(s for s in batches.at(step).source.tolist() if s >= 0)
+        assert all(count % 2 == 0 for count in sources.values())
+
+
+def test_a_step_gives_the_same_batch_in_any_order(clips: Clips):
+    first, second = batches_of(clips), batches_of(clips)
+    later = first.at(7)
+    second.at(2)
+    assert equal(later, second.at(7))
+    assert not equal(later, second.at(8))
+    assert not equal(later, batches_of(clips, seed=4).at(7))
+
+
+def test_swapping_the_labels_leaves_the_audio_as_it_is(clips: Clips):
+    def swapped(old: Row) -> Row:
+        if old.is_synthetic:
+            return replace(old, label="bonafide", source="bonafide", family="human")
+        return replace(old, label="synthetic", source="system-x", family="family-x")
+
+    other = replace(clips, rows=tuple(map(swapped, clips.rows)))
+    plan = list(range(0, 32, 2))
+    for step in range(5):
+        mine = batches_of(clips).render(plan, step)
+        theirs = batches_of(other).render(plan, step)
+        assert torch.equal(mine.pcm, theirs.pcm)
+        assert torch.equal(mine.speech, theirs.speech)
+        assert torch.equal(mine.usable, theirs.usable)
+        assert torch.equal(mine.label, 1 - theirs.label)
+
+
+def test_training_goes_on_from_any_step_and_closes(clips: Clips):
+    config = TrainConfig(seed=3, batch=BatchConfig(size=16, crop_s=1.44))
+    catalog = catalog_of(clips.rows)
+    data, rows = Data(clips), range(len(clips.rows))
+    with training_batches(data, rows, catalog, config, from_step=0) as batches:
+        seen = [next(batches) for _ in range(4)]
+    with training_batches(data, rows, catalog, config, from_step=2) as batches:
+        assert equal(next(batches), seen[2])
+        assert equal(next(batches), seen[3])
+    with training_batches(data, rows, catalog, config, from_step=0):
+        pass  # nobody asked: closing must not wait for a reader
+
+
+def test_a_failure_while_making_batches_reaches_whoever_waits(clips: Clips):
+    broken = replace(clips, lengths=np.zeros(1, dtype=np.int64))
+    config = TrainConfig(batch=BatchConfig(size=16, crop_s=1.44))
+    rows, catalog = range(len(clips.rows)), catalog_of(clips.rows)
+    with training_batches(Data(broken), rows, catalog, config, from_step=0) as batches:
+        for _ in range(2):  # a second waiter hears it too
+            with pytest.raises(IndexError):
+                next(batches)
+
+
+def test_human_clips_follow_the_pages_of_the_synthetic_ones():
+    rows = [
+        row(page=f"page-{n % 5}", label="bonafide", source="bonafide", family="human")
+        if n % 2
+        else row(page=f"page-{n % 5}", source=f"system-{n % 5}")
+        for n in range(100)
+    ]
+    sampler = Sampler(rows, range(100), Shares(nonspeech=0, matched=1.0))
+    for seed in range(20):
+        plan = sampler.plan(np.random.default_rng(seed), 16)
+        pages = {True: set(), False: set()}
+        for clip in plan:
+            pages[rows[clip].is_synthetic].add(rows[clip].page)
+        assert pages[False] <= pages[True]
+
+
+def test_a_source_with_one_clip_is_known_and_does_not_break_the_plan():
+    rows = [
+        row(source="lonely"),
+        row(source="system-1", page="b"),
+        row(source="system-1", page="c"),
+        row(label="bonafide", source="bonafide", family="human"),
+    ]
+    sampler = Sampler(rows, range(4), Shares())
+    assert sampler.alone() == ["lonely"]
+    for seed in range(20):
+        plan = sampler.plan(np.random.default_rng(seed), 8)
+        assert len(plan) == 8
+        assert sum(rows[clip].is_synthetic for clip in plan if clip != NONSPEECH) == 4
+
+
+def test_one_label_alone_is_refused():
+    with pytest.raises(DataError, match="none of them bonafide"):
+        Sampler([row()], [0], Shares())
