@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Watch in the process that hears of every test, also where workers run them."""
     if config.getoption("--fail-on-browser-skip") and not hasattr(config, "workerinput"):
-        watch = BrowserWatch()
+        watch = BrowserWatch(config.rootpath)
         config.stash[BROWSER_KEY] = watch
         config.pluginmanager.register(watch, "browser-watch")
 
@@ -31,7 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
 class BrowserWatch:
     """Counts browser tests that ran and names those that did not."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.ran = 0
         self.skipped: list[str] = []
 
@@ -45,8 +47,8 @@ class BrowserWatch:
             self.ran += 1
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """See modules skipped as a whole; their markers are unknown, so each one counts."""
-        if report.skipped and "browser" in str(report.longrepr).lower():
+        """See modules skipped as a whole, of whose markers only the text is known."""
+        if report.skipped and "mark.browser" in (self.root / report.nodeid).read_text():
             self.skipped.append(report.nodeid)
 
     def complaint(self) -> str | None:

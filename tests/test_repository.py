@@ -196,11 +196,9 @@ def test_readme_s_example_runs(tmp_path: Path) -> None:
 
 
 def test_readme_names_every_error() -> None:
-    tree = [errors.StreamTraceError]
-    for kind in tree:
-        tree += kind.__subclasses__()
-    missing = [kind.__name__ for kind in tree[1:] if f"`{kind.__name__}`" not in README]
-    assert missing == []
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    names = {kind.__name__ for kind in kinds if issubclass(kind, errors.StreamTraceError)}
+    assert {name for name in names if f"`{name}`" not in README} == {"StreamTraceError"}
 
 
 def test_readme_names_every_command() -> None:
@@ -243,3 +241,29 @@ def test_the_page_loads_nothing_from_elsewhere_and_nothing_inline() -> None:
     for path in STATIC.iterdir():
         addresses = set(re.findall(r"\w+://[^\s\"'`]+", path.read_text()))
         assert addresses <= {"http://www.w3.org/2000/svg"}, path.name
+
+
+@pytest.mark.parametrize(
+    ("body", "fails", "said"),
+    [
+        ("@pytest.mark.browser\ndef test_it(): pass", False, "2 passed"),
+        ("@pytest.mark.browser\ndef test_it(): pytest.skip()", True, "were skipped: test_it.py::"),
+        ("m = pytest.mark.browser\npytest.importorskip('none')", True, "were skipped: test_it.py"),
+        ("def test_it(): pass", True, "no browser test ran"),
+    ],
+)
+def test_a_run_that_skips_the_browser_fails_where_asked(
+    tmp_path: Path, body: str, said: str, *, fails: bool
+) -> None:
+    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    (tmp_path / "test_it.py").write_text(f"import pytest\n{body}\ndef test_other(): pass\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = browser\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--fail-on-browser-skip"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert ((done.returncode != 0), said in done.stdout) == (fails, True), done.stdout
+    assert re.fullmatch("=+ .* in .*s =+", done.stdout.splitlines()[-1])
