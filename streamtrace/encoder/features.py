@@ -73,7 +73,11 @@ class Features(nn.Module):
         in_level = (centres >= LEVEL_LOW_HZ) & (centres <= LEVEL_HIGH_HZ)
         self.bins = FFT_SAMPLES // 2 + 1
         self.register_buffer("spectrum", torch.as_tensor(spectrum_matrix()), persistent=False)
-        self.register_buffer("bands", torch.as_tensor(bands), persistent=False)
+        # log(x + floor) is written log(x / floor + 1) + log(floor): ONNX optimisers take an added
+        # 1e-9 for zero and drop it, and silence would become minus infinity.
+        over_floor = torch.as_tensor(bands / np.float32(config.floor))
+        self.register_buffer("bands", over_floor, persistent=False)
+        self.log_floor = float(np.log(config.floor))
         level = torch.as_tensor((in_level / in_level.sum()).astype(np.float32))
         self.register_buffer("level", level[:, None], persistent=False)
         self.spectrum: Tensor
@@ -90,7 +94,7 @@ class Features(nn.Module):
         windows = torch.cat(taken, dim=-1)  # [B, N, 400]
         spectrum = windows @ self.spectrum
         power = spectrum[..., : self.bins] ** 2 + spectrum[..., self.bins :] ** 2
-        log_bands = torch.log(power @ self.bands + self.config.floor)
+        log_bands = torch.log(power @ self.bands + 1.0) + self.log_floor
         level = log_bands @ self.level  # [B, N, 1]
         shape = (log_bands - level).clamp(-self.config.range_nats, self.config.range_nats)
         return torch.cat([shape / 3.0, (level + 10.0) / 5.0], dim=-1)
