@@ -8,7 +8,7 @@ context first; peers that chose nothing get aioice's own answer.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -34,7 +34,7 @@ aioice.ice.get_host_addresses = _offered_addresses
 
 
 @contextmanager
-def offer_hosts(hosts: tuple[str, ...] | None) -> Iterator[None]:
+def offer_hosts(hosts: tuple[str, ...] | None) -> Generator[None]:
     """While open, ICE gathering of this task and its children offers exactly `hosts`."""
     token = _chosen.set(hosts)
     try:

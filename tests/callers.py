@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
@@ -16,16 +14,6 @@ from streamtrace.clients.pace import Pace
 from streamtrace.clients.whip import PacedTrack
 from streamtrace.ice_hosts import LOOPBACK_HOSTS, offer_hosts
 from streamtrace.values import Float32s
-
-
-class RealClock:
-    """The machine's own; aiortc knows no other."""
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    def utc(self) -> datetime:
-        return datetime.now(UTC)
 
 
 class Caller:
@@ -51,6 +39,20 @@ class Caller:
         with offer_hosts(LOOPBACK_HOSTS):
             await self.peer.setLocalDescription(await self.peer.createOffer())
         return self.peer.localDescription.sdp
+
+    async def connected(self, *, within_s: float) -> None:
+        """Wait for ICE and DTLS."""
+        changed = asyncio.Event()
+        self.peer.on("connectionstatechange", changed.set)
+        async with asyncio.timeout(within_s):
+            while self.peer.connectionState != "connected":
+                changed.clear()
+                await changed.wait()
+
+    def silence(self) -> None:
+        """Stay connected, but send nothing from now on."""
+        for sender in self.peer.getSenders():
+            sender.replaceTrack(None)
 
     async def accept(self, answer: str) -> None:
         await self.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))

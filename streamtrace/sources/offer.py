@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,6 +15,8 @@ from streamtrace.ice_hosts import is_loopback
 
 MOST_CANDIDATES = 32
 DISCARD_PORT = 9
+ICE_UFRAG = re.compile("[A-Za-z0-9+/]{4,256}")
+ICE_PASSWORD = re.compile("[A-Za-z0-9+/]{22,256}")
 
 # What each codec decodes to; Opus comes out in stereo and is mixed down.
 CODEC_RATES_HZ = {"opus": 48_000, "G722": 16_000, "PCMU": 8_000, "PCMA": 8_000}
@@ -58,8 +61,13 @@ def read_offer(text: str, *, loopback_only: bool) -> Offer:
         raise OfferUnsupported(f"the offer's audio is {media.direction}: want sendonly or sendrecv")
     if media.dtls is None or not media.dtls.fingerprints:
         raise OfferMalformed("the offer has no DTLS a=setup with a=fingerprint")
-    if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
-        raise OfferMalformed("the offer has no a=ice-ufrag with a=ice-pwd")
+    ufrag, password = (
+        ("", "")
+        if media.ice is None
+        else (media.ice.usernameFragment or "", media.ice.password or "")
+    )
+    if not ICE_UFRAG.fullmatch(ufrag) or not ICE_PASSWORD.fullmatch(password):
+        raise OfferMalformed("the offer has no sound a=ice-ufrag and a=ice-pwd")
     if not media.rtcp_mux:
         raise OfferUnsupported("the offer has no a=rtcp-mux: RTCP on its own port is not taken")
 
@@ -72,7 +80,7 @@ def read_offer(text: str, *, loopback_only: bool) -> Offer:
     # Without the end mark ICE also waits for callers that show themselves only by their checks;
     # the start timeout bounds that wait.
     media.ice_candidates_complete = False
-    return Offer(str(description), codec, media.ice.usernameFragment)
+    return Offer(str(description), codec, ufrag)
 
 
 def read_trickle(text: str) -> Trickle:

@@ -48,7 +48,8 @@ class WebRtcSettings:
     hosts: tuple[str, ...] | None = None  # addresses to offer; None: those of the machine
     loopback_only: bool = False  # drop the caller's candidates elsewhere
     ice_servers: tuple[str, ...] = ()
-    start_s: float = 10.0  # from the answer to the first frame: ICE, DTLS and all
+    connect_s: float = 10.0  # from the answer through ICE and DTLS
+    start_s: float = 5.0  # from there to the first frame
     idle_s: float = 15.0  # losing consent takes ICE 30 s
 
 
@@ -123,7 +124,7 @@ class WebRtcSource:
         """Always read: aiortc's queue behind a track is unbounded, our ring is not."""
         waiting_for = EndReason.START_TIMEOUT
         try:
-            async with asyncio.timeout(self._settings.start_s) as self._patience:
+            async with asyncio.timeout(self._settings.connect_s) as self._patience:
                 if self._ending is not None:
                     self._wait(FLUSH_S)  # it ended before this task began
                 while True:
@@ -150,7 +151,9 @@ class WebRtcSource:
             self._ring.put(chunk, self._clock.now())
 
     def _connection_changed(self) -> None:
-        if self._peer.connectionState in ("failed", "closed"):
+        if self._peer.connectionState == "connected" and self._ending is None:
+            self._wait(self._settings.start_s)
+        elif self._peer.connectionState in ("failed", "closed"):
             self._end_soon(EndReason.SOURCE_LOST)
 
     def _end_soon(self, reason: EndReason) -> None:

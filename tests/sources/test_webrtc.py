@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 
 from streamtrace.clients.damage import LineDamage
+from streamtrace.engine import SystemClock
 from streamtrace.ice_hosts import LOOPBACK_HOSTS
 from streamtrace.ports import LegAudio, LegOpened, SourceEnded, SourceItem
 from streamtrace.sources.offer import read_offer
 from streamtrace.sources.webrtc import WebRtcSettings, WebRtcSource
 from streamtrace.values import SAMPLE_RATE_HZ, AudioChunk, EndReason, Float32s, Leg
-from tests.callers import Caller, RealClock, caller
+from tests.callers import Caller, caller
 
-SETTINGS = WebRtcSettings(hosts=LOOPBACK_HOSTS, loopback_only=True, start_s=5, idle_s=0.4)
+SETTINGS = WebRtcSettings(hosts=LOOPBACK_HOSTS, loopback_only=True, idle_s=0.4)
 FASTER = 8.0
 
 
@@ -34,7 +35,7 @@ async def answered(
 ) -> AsyncIterator[WebRtcSource]:
     """A source that has answered; its threads and tasks are gone in the end."""
     source = WebRtcSource(
-        read_offer(await calling.offer(), loopback_only=True), settings, RealClock()
+        read_offer(await calling.offer(), loopback_only=True), settings, SystemClock()
     )
     try:
         await calling.accept(await source.answer())
@@ -130,8 +131,8 @@ async def test_a_caller_that_never_connects():
     absent = Caller(tone(1), "opus")
     offer = read_offer(await absent.offer(), loopback_only=True)
     await absent.peer.close()
-    impatient = WebRtcSettings(hosts=LOOPBACK_HOSTS, loopback_only=True, start_s=0.2)
-    source = WebRtcSource(offer, impatient, RealClock())
+    impatient = WebRtcSettings(hosts=LOOPBACK_HOSTS, loopback_only=True, connect_s=0.2)
+    source = WebRtcSource(offer, impatient, SystemClock())
     await source.answer()
     taken = await items(source)
     await source.close()
@@ -140,6 +141,14 @@ async def test_a_caller_that_never_connects():
         LegOpened(Leg.CALLER, "opus", 48_000),
         SourceEnded(EndReason.START_TIMEOUT),
     ]
+
+
+async def test_a_caller_that_connects_but_never_speaks():
+    impatient = WebRtcSettings(hosts=LOOPBACK_HOSTS, loopback_only=True, start_s=0.2)
+    async with caller(tone(1), "opus") as calling, answered(calling, impatient) as source:
+        calling.silence()
+        taken = await items(source)
+    assert taken[-1] == SourceEnded(EndReason.START_TIMEOUT)
 
 
 async def test_closing_early_ends_the_iteration_and_leaves_no_task():

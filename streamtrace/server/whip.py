@@ -1,0 +1,199 @@
+"""WHIP (RFC 9725): POST an offer to `/whip/{line}`, PATCH late candidates, DELETE to hang up."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+
+from streamtrace.errors import CallRejected
+from streamtrace.ice_hosts import LOOPBACK_HOSTS, is_loopback
+from streamtrace.server.problems import problem
+from streamtrace.server.state import LiveCall, ServerState
+from streamtrace.sources.offer import (
+    Offer,
+    OfferMalformed,
+    OfferUnsupported,
+    read_offer,
+    read_trickle,
+)
+from streamtrace.sources.webrtc import WebRtcSettings, WebRtcSource
+
+SDP = "application/sdp"
+SDP_FRAGMENT = "application/trickle-ice-sdpfrag"
+MOST_SDP_BYTES = 32 * 1024
+RETRY_AFTER_S = 5
+MOST_EXTERNAL_ID = 256
+NO_SESSION = "no such session: it has ended, or never was"
+
+CROSS_ORIGIN = {
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "Location, ETag, Link, Streamtrace-Call-Id",
+}
+PREFLIGHT = CROSS_ORIGIN | {
+    "accept-post": SDP,
+    "access-control-allow-methods": "OPTIONS, GET, POST, PATCH, DELETE",
+    "access-control-allow-headers": "Authorization, Content-Type, If-Match",
+    "access-control-max-age": "600",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WhipSession:
+    """A caller between its POST and the end of its call."""
+
+    source: WebRtcSource
+    etag: str
+
+
+class Refused(Exception):
+    """Ends a request with problem+json."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def routes(state: ServerState) -> APIRouter:
+    """The endpoint of every line, and the URLs of the sessions it hands out."""
+    endpoint = WhipEndpoint(state)
+    router = APIRouter(tags=["whip"])
+    router.add_api_route("/whip/{line}", endpoint.post, methods=["POST"], status_code=201)
+    router.add_api_route("/whip/{line}", endpoint.get, methods=["GET"], status_code=204)
+    router.add_api_route("/whip/{line}", endpoint.options, methods=["OPTIONS"])
+    session = "/whip/{line}/{session_id}"
+    router.add_api_route(session, endpoint.patch, methods=["PATCH"], status_code=204)
+    router.add_api_route(session, endpoint.delete, methods=["DELETE"])
+    router.add_api_route(session, endpoint.get_session, methods=["GET"], status_code=204)
+    router.add_api_route(session, endpoint.options, methods=["OPTIONS"])
+    return router
+
+
+class WhipEndpoint:
+    """Every open session by its unguessable id."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        given = state.settings
+        hosts = given.webrtc_hosts or (LOOPBACK_HOSTS if is_loopback(given.host) else None)
+        self._settings = WebRtcSettings(
+            hosts=hosts,
+            loopback_only=hosts is not None and all(is_loopback(host) for host in hosts),
+            ice_servers=given.ice_servers,
+            start_s=given.start_timeout_s,
+            idle_s=given.media_idle_timeout_s,
+        )
+        self._sessions: dict[str, WhipSession] = {}
+
+    async def post(self, line: str, request: Request) -> Response:
+        """A caller's offer: 201 with our answer, and its call has begun."""
+        try:
+            offer = read_offer(
+                await _text(request, SDP), loopback_only=self._settings.loopback_only
+            )
+            external_id = request.query_params.get("external_id")
+            if external_id is not None and len(external_id) > MOST_EXTERNAL_ID:
+                raise Refused(400, f"external_id is longer than {MOST_EXTERNAL_ID} characters")
+            return await self._begin(line, external_id, offer)
+        except Refused as refused:
+            return _refusal(refused.status, str(refused))
+        except OfferMalformed as malformed:
+            return _refusal(400, str(malformed))
+        except OfferUnsupported as unsupported:
+            return _refusal(422, str(unsupported))
+        except CallRejected as rejected:
+            return _refusal(503, str(rejected), {"retry-after": str(RETRY_AFTER_S)})
+
+    async def patch(self, session_id: str, request: Request) -> Response:
+        """Candidates that came late; an ICE restart is refused and harms nothing."""
+        session = self._sessions.get(session_id)
+        try:
+            if session is None:
+                raise Refused(404, NO_SESSION)
+            fragment = read_trickle(await _text(request, SDP_FRAGMENT))
+            match = request.headers.get("if-match")
+            if match is None:
+                raise Refused(428, "want an If-Match header with the session's ETag")
+            ufrag = session.source.offer.ice_ufrag
+            if fragment.ice_ufrag not in (None, ufrag):
+                raise Refused(422, "ICE cannot be restarted here: place a new call")
+            if match not in (session.etag, "*"):
+                raise Refused(412, "If-Match is not this session's ETag")
+            await session.source.add_candidates(fragment)
+            return Response(status_code=204, headers=CROSS_ORIGIN)
+        except Refused as refused:
+            return _refusal(refused.status, str(refused))
+        except OfferMalformed as malformed:
+            return _refusal(400, str(malformed))
+
+    async def delete(self, session_id: str) -> Response:
+        """The caller hangs up; any If-Match is ignored."""
+        session = self._sessions.pop(session_id, None)
+        if session is None:
+            return _refusal(404, NO_SESSION)
+        session.source.hang_up()
+        return Response(headers=CROSS_ORIGIN)
+
+    async def get(self) -> Response:
+        """Nothing to see, but the URL is right."""
+        return Response(status_code=204, headers=CROSS_ORIGIN)
+
+    async def get_session(self, session_id: str) -> Response:
+        """Likewise for a session."""
+        if session_id not in self._sessions:
+            return _refusal(404, NO_SESSION)
+        return Response(status_code=204, headers=CROSS_ORIGIN)
+
+    async def options(self) -> Response:
+        """What may be posted, also for browsers' preflights."""
+        return Response(headers=PREFLIGHT)
+
+    async def _begin(self, line: str, external_id: str | None, offer: Offer) -> Response:
+        source = WebRtcSource(offer, self._settings, self._state.clock)
+        session_id = secrets.token_urlsafe(24)
+        try:
+            answer = await source.answer()
+            live = self._state.start_call(external_id=external_id, line=line, protocol="whip")
+        except BaseException:
+            await source.close()
+            raise
+        session = WhipSession(source, etag=f'"{secrets.token_hex(8)}"')
+        self._sessions[session_id] = session
+        self._state.spawn(self._screen(session_id, source, live))
+        headers = CROSS_ORIGIN | {
+            "location": f"/whip/{quote(line)}/{session_id}",
+            "etag": session.etag,
+            "streamtrace-call-id": live.call.id,
+        }
+        return Response(answer, 201, headers, media_type=SDP)
+
+    async def _screen(self, session_id: str, source: WebRtcSource, live: LiveCall) -> None:
+        try:
+            await self._state.run(source, live)
+        finally:
+            self._sessions.pop(session_id, None)
+            await source.close()
+
+
+async def _text(request: Request, wanted: str) -> str:
+    """The body, if it is of the wanted type and of bearable size."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != wanted:
+        raise Refused(415, f"Content-Type is {given or 'missing'}: want {wanted}")
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_SDP_BYTES:
+            raise Refused(413, f"the body is larger than {MOST_SDP_BYTES} bytes")
+    try:
+        return body.decode()
+    except UnicodeDecodeError as cause:
+        raise Refused(400, "the body is not UTF-8 text") from cause
+
+
+def _refusal(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """problem+json that a page of any origin may read."""
+    return problem(status, detail, headers=CROSS_ORIGIN | (headers or {}))
