@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from streamtrace.encoder.batcher import Encoder, Slot, take_queued
 from streamtrace.encoder.cache import Rows

@@ -1,0 +1,274 @@
+"""What the encoder owes a call: the same frames however its audio comes and whoever else speaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+
+from streamtrace.audio.steps import Stepper
+from streamtrace.encoder.batcher import Encoder, Slot
+from streamtrace.encoder.bundle import Bundle
+from streamtrace.encoder.cache import Rows
+from streamtrace.encoder.conformer import EncoderConfig, StreamingConformer, advance
+from streamtrace.encoder.cpu import OrtStepRunner, StepFrames
+from streamtrace.errors import EncoderFailed
+from streamtrace.values import (
+    CONTEXT_SAMPLES,
+    STEP_FRAMES,
+    STEP_SAMPLES,
+    AudioChunk,
+    Bools,
+    Float32s,
+    Step,
+)
+from tests.bundles import default_bundle, tiny_model
+
+pytestmark = pytest.mark.laws
+
+OFFLINE_TOLERANCE = 1e-4
+NEIGHBOUR_TOLERANCE = 1e-5
+
+
+@cache
+def default_encoder() -> StreamingConformer:
+    """The packaged bundle's weights in torch."""
+    from safetensors.torch import load_file
+
+    bundle = default_bundle()
+    metadata = bundle.metadata
+    config = EncoderConfig.from_dict(metadata["encoder"] | {"features": metadata["features"]})
+    encoder = StreamingConformer(config).eval()
+    encoder.load_state_dict(load_file(bundle.path / "encoder.safetensors"))
+    return encoder
+
+
+MODELS = {
+    "tiny": lambda: (tiny_model().encoder, tiny_model().bundle),
+    "default": lambda: (default_encoder(), default_bundle()),
+}
+
+
+@pytest.fixture(params=MODELS)
+def model(request: pytest.FixtureRequest) -> tuple[StreamingConformer, Bundle]:
+    """The same weights in torch and as a bundle."""
+    return MODELS[request.param]()
+
+
+def speech(steps: int, *, seed: int = 0, level: float = 0.1) -> Float32s:
+    """Noise that swells and falls silent, [steps * STEP_SAMPLES]."""
+    noise = np.random.default_rng(seed)
+    count = steps * STEP_SAMPLES
+    swell = np.abs(np.sin(np.arange(count) / 3000.0 + seed))
+    swell[count // 2 : count // 2 + 2000] = 0.0
+    return (level * swell * noise.standard_normal(count)).astype(np.float32)
+
+
+def steps_of(pcm: Float32s) -> list[Step]:
+    """Cut whole steps, each with its context."""
+    padded = np.concatenate([np.zeros(CONTEXT_SAMPLES, np.float32), pcm])
+    usable = np.ones(STEP_FRAMES, np.bool_)
+    return [
+        Step(index, padded[start : start + CONTEXT_SAMPLES + STEP_SAMPLES], usable, index == 0)
+        for index, start in enumerate(range(0, len(pcm), STEP_SAMPLES))
+    ]
+
+
+def offline(encoder: StreamingConformer, pcm: Float32s) -> Float32s:
+    """[N, D + 2]: embedding, attention and activity of the whole leg at once, in torch."""
+    with torch.no_grad():
+        embedding, attention, activity = encoder(torch.from_numpy(pcm)[None])
+    return torch.cat([embedding[0], attention[0, :, None], activity[0, :, None]], -1).numpy()
+
+
+async def through(slot: Slot, steps: list[Step]) -> Float32s:
+    """[N, D + 2] by way of the engine's encoder."""
+    rows: list[Float32s] = []
+    for step in steps:
+        frames = (await slot.encode(step)).frames
+        parts = [frames.embedding, frames.attention[:, None], frames.activity[:, None]]
+        rows.append(np.concatenate(parts, axis=1))
+    return np.concatenate(rows)
+
+
+async def alone(bundle: Bundle, pcm: Float32s) -> Float32s:
+    """One leg, with the encoder to itself."""
+    async with Encoder.of(bundle, slots=1, workers=1) as encoder:
+        return await through(encoder.acquire(), steps_of(pcm))
+
+
+def test_torch_steps_equal_torch_offline(model: tuple[StreamingConformer, Bundle]) -> None:
+    encoder, _ = model
+    pcm = speech(23)
+    state = encoder.initial_state(1)
+    rows: list[Float32s] = []
+    with torch.no_grad():
+        for step in steps_of(pcm):
+            outputs = encoder.step(torch.from_numpy(step.pcm)[None], *state)
+            state = advance(state, outputs)
+            embedding, attention, activity = outputs[:3]
+            parts = [embedding[0], attention[0, :, None], activity[0, :, None]]
+            rows.append(torch.cat(parts, -1).numpy())
+    np.testing.assert_allclose(
+        np.concatenate(rows), offline(encoder, pcm), atol=OFFLINE_TOLERANCE, rtol=0
+    )
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-4, 0.1, 1.0])
+async def test_the_runtime_equals_torch_offline(
+    model: tuple[StreamingConformer, Bundle], level: float
+) -> None:
+    encoder, bundle = model
+    pcm = speech(23, level=level)
+    streamed = await alone(bundle, pcm)
+    np.testing.assert_allclose(streamed, offline(encoder, pcm), atol=OFFLINE_TOLERANCE, rtol=0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.integers(1, 3 * STEP_SAMPLES), min_size=1, max_size=40),
+    st.integers(STEP_SAMPLES, 6 * STEP_SAMPLES),
+)
+def test_any_chunking_gives_the_offline_frames(cuts: list[int], samples: int) -> None:
+    encoder, bundle = tiny_model().encoder, tiny_model().bundle
+    pcm = speech(6)[:samples]
+    stepper, steps, at = Stepper(), list[Step](), 0
+    while at < samples:
+        size = cuts[at % len(cuts)]
+        steps += stepper.feed(AudioChunk(at, pcm[at : at + size])).steps
+        at += size
+    steps += stepper.flush().steps
+    padded = np.zeros(len(steps) * STEP_SAMPLES, np.float32)
+    padded[:samples] = pcm
+
+    async def run() -> Float32s:
+        async with Encoder.of(bundle, slots=1, workers=1) as opened:
+            return await through(opened.acquire(), steps)
+
+    np.testing.assert_allclose(
+        asyncio.run(run()), offline(encoder, padded), atol=OFFLINE_TOLERANCE, rtol=0
+    )
+
+
+async def test_neighbours_change_nothing(model: tuple[StreamingConformer, Bundle]) -> None:
+    _, bundle = model
+    pcm = speech(12)
+    expected = await alone(bundle, pcm)
+    async with Encoder.of(bundle, slots=8, workers=2) as encoder:
+        ours = encoder.acquire()
+        loud = [
+            through(encoder.acquire(), steps_of(speech(4 + 2 * seed, seed=seed, level=2.0)))
+            for seed in range(1, 8)
+        ]
+        found, *_ = await asyncio.gather(through(ours, steps_of(pcm)), *loud)
+    np.testing.assert_allclose(found, expected, atol=NEIGHBOUR_TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize("place", [0, 3, 7])
+def test_a_row_of_a_batch_is_the_row_alone(
+    model: tuple[StreamingConformer, Bundle], place: int
+) -> None:
+    _, bundle = model
+    single, batch = (OrtStepRunner(bundle.step_path, slots=8) for _ in range(2))
+    for step in steps_of(speech(12)):
+        loud = np.random.default_rng(step.index).standard_normal((8, len(step.pcm)))
+        pcm = (2.0 * loud).astype(np.float32)
+        pcm[place] = step.pcm
+        expected = single.run(np.array([5]), step.pcm[None], lambda: all_lent(1))
+        found = batch.run(np.arange(8), pcm, lambda: all_lent(8))
+        for part in ("embedding", "attention", "activity"):
+            np.testing.assert_allclose(
+                getattr(found, part)[place],
+                getattr(expected, part)[0],
+                atol=NEIGHBOUR_TOLERANCE,
+                rtol=0,
+            )
+
+
+class CursedRunner(OrtStepRunner):
+    """Fails every batch that row 0 is in."""
+
+    def run(self, rows: Rows, pcm: Float32s, is_lent: Callable[[], Bools]) -> StepFrames:
+        """Raise or step."""
+        if 0 in rows:
+            raise FloatingPointError("row 0 is cursed")
+        return super().run(rows, pcm, is_lent)
+
+
+def all_lent(count: int) -> Bools:
+    """Nobody has gone."""
+    return np.ones(count, np.bool_)
+
+
+async def test_a_reused_slot_starts_from_nothing(model: tuple[StreamingConformer, Bundle]) -> None:
+    _, bundle = model
+    pcm = speech(5)
+    expected = await alone(bundle, pcm)
+    async with Encoder.of(bundle, slots=1, workers=1) as encoder:
+        for seed in range(1, 4):
+            slot = encoder.acquire()
+            await through(slot, steps_of(speech(11, seed=seed, level=2.0)))
+            slot.release()
+        found = await through(encoder.acquire(), steps_of(pcm))
+    np.testing.assert_array_equal(found, expected)
+
+
+async def test_a_fresh_step_forgets_what_was_before() -> None:
+    bundle = tiny_model().bundle
+    pcm = speech(5)
+    expected = await alone(bundle, pcm)
+    async with Encoder.of(bundle, slots=1, workers=1) as encoder:
+        slot = encoder.acquire()
+        await through(slot, steps_of(speech(7, seed=9)))
+        found = await through(slot, steps_of(pcm))  # its first step is fresh
+    np.testing.assert_array_equal(found, expected)
+
+
+async def test_positions_never_run_out() -> None:
+    encoder, bundle = tiny_model().encoder, tiny_model().bundle
+    heard, tail, reach = 3000, 24, 12  # beyond `reach` steps the tiny model remembers nothing
+    pcm = np.tile(speech(100), heard // 100)
+    streamed = await alone(bundle, pcm)
+    excerpt = offline(encoder, pcm[-tail * STEP_SAMPLES :])
+    compared = (tail - reach) * STEP_FRAMES
+    np.testing.assert_allclose(
+        streamed[-compared:], excerpt[-compared:], atol=OFFLINE_TOLERANCE, rtol=0
+    )
+
+
+async def test_hanging_up_in_the_middle_never_reaches_the_next_tenant() -> None:
+    bundle = tiny_model().bundle
+    pcm = speech(4)
+    expected = await alone(bundle, pcm)
+    async with Encoder.of(bundle, slots=2, workers=2) as encoder:
+        for turns in range(12):
+            slot = encoder.acquire()
+            steps = steps_of(speech(9, seed=turns, level=2.0))
+            leaving = asyncio.create_task(through(slot, steps))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            slot.release()
+            next_tenant = encoder.acquire()
+            found = await through(next_tenant, steps_of(pcm))
+            next_tenant.release()
+            np.testing.assert_array_equal(found, expected)
+
+
+async def test_a_failing_batch_fails_its_own_calls_only() -> None:
+    bundle = tiny_model().bundle
+    pcm = speech(6)
+    expected = await alone(bundle, pcm)
+    runner = CursedRunner(bundle.step_path, slots=2)
+    async with Encoder(runner, slots=2, workers=2, max_batch=1) as encoder:
+        cursed, sound = encoder.acquire(), encoder.acquire()
+        failed, found = await asyncio.gather(
+            through(cursed, steps_of(pcm)), through(sound, steps_of(pcm)), return_exceptions=True
+        )
+    assert isinstance(failed, EncoderFailed)
+    np.testing.assert_array_equal(found, expected)
