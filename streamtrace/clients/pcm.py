@@ -51,6 +51,7 @@ async def call_pcm(
                 at = departure.frame * frame_samples
                 await websocket.send(encode_pcm16(samples[at : at + frame_samples].ravel()))
             await pace.until(frames * FRAME_S)
+            await websocket.send(json.dumps({"event": "stop"}))
     except ConnectionClosed as cause:
         raise CallFailed(f"{base_url} closed the pcm stream: {cause}") from cause
     except (OSError, WebSocketException) as cause:

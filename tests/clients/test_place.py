@@ -15,7 +15,10 @@ from streamtrace.audio.g711 import decode_mulaw
 from streamtrace.clients.damage import LineDamage
 from streamtrace.clients.place import CannotPlace, place_call
 from streamtrace.errors import CallFailed
-from streamtrace.values import Float32s
+from streamtrace.protocols.ingest import Ended, Started
+from streamtrace.protocols.pcm import PcmStream
+from streamtrace.protocols.twilio import TwilioStream
+from streamtrace.values import EndReason, Float32s
 from tests.clients.fake_server import fake_server
 
 CALLS = {"/v1/calls": {"calls": [{"id": "call_1"}]}}
@@ -75,6 +78,20 @@ async def test_a_twilio_call():
     assert int(spectrum.argmax()) == 440
 
 
+async def test_our_own_codecs_read_what_is_sent():
+    twilio, pcm = Recorder(), Recorder()
+    async with fake_server(twilio, CALLS) as url:
+        await place_call(url, tone(0.2), protocol="twilio", external_id="CA8", pace=0)
+    async with fake_server(pcm, CALLS) as url:
+        await place_call(url, tone(0.2), protocol="pcm", external_id="CA8", pace=0)
+    for server, stream in ((twilio, TwilioStream()), (pcm, PcmStream())):
+        started, *media, ended = [e for message in server.messages for e in stream.feed(message)]
+        assert isinstance(started, Started)
+        assert started.external_id == "CA8"
+        assert ended == Ended(EndReason.HUNG_UP)
+        assert len(media) == 10
+
+
 async def test_lost_twilio_frames_keep_their_numbers():
     server = Recorder()
     async with fake_server(server, CALLS) as url:
@@ -92,7 +109,7 @@ async def test_a_pcm_call(codec: str, rate_hz: int):
     async with fake_server(server, CALLS) as url:
         await place_call(url, tone(0.5), protocol="pcm", codec=codec, external_id="CA9", pace=0)
     assert server.path == f"/v1/ingest/pcm?rate={rate_hz}&channels=1"
-    assert server.spoken == [{"callSid": "CA9"}]
+    assert server.spoken == [{"callSid": "CA9"}, {"event": "stop"}]
     frames = [message for message in server.messages if isinstance(message, bytes)]
     assert {len(frame) for frame in frames} == {rate_hz // 50 * 2}
     assert sum(map(len, frames)) == rate_hz
