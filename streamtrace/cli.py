@@ -7,6 +7,7 @@ the server.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -235,13 +236,14 @@ def config_schema() -> None:
     _exit(command.schema())
 
 
-def main() -> None:
-    """Run argv; the exit code is 0 done, 1 a run failed, 2 bad input or usage, 130 interrupted."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run argv and exit: 0 done, 1 a run failed, 2 bad input or usage, 130 interrupted."""
     try:
-        app(prog_name="streamtrace")
+        app(arguments, prog_name="streamtrace")
     except StreamTraceError as problem:
         print(f"streamtrace: {problem}", file=sys.stderr)
         sys.exit(problem.exit_code)
+    sys.exit(0)
 
 
 def _exit(code: int) -> NoReturn:

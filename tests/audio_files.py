@@ -28,7 +28,7 @@ def speech_like(seconds: float, rate_hz: int = 16_000, seed: int = 0) -> Float32
     buzz = np.sign(np.sin(2 * np.pi * np.cumsum(pitch_hz) / rate_hz))
     syllables = np.clip(np.sin(2 * np.pi * (3 + rng.random()) * time_s) + 0.4, 0, 1)
     noise = 0.05 * rng.standard_normal(len(time_s))
-    return (0.3 * buzz * syllables + noise * syllables).astype(np.float32)
+    return ((0.3 * buzz + noise) * syllables).astype(np.float32)
 
 
 def write_wav(file: Path, pcm: Float32s, rate_hz: int = 16_000, width: int = 2) -> Path:

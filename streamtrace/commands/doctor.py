@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import cast
 
 from rich.console import Console
 from rich.table import Table
@@ -54,12 +55,16 @@ def python_version() -> Finding:
 def onnx_runtime() -> Finding:
     """What runs the encoder."""
     try:
-        import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
+        import onnxruntime
     except ImportError as cause:
         return Finding(
             "onnxruntime", State.FAILS, str(cause), "pip install onnxruntime (or onnxruntime-gpu)"
         )
-    providers = ", ".join(onnxruntime.get_available_providers())
+    names = cast(
+        "list[str]",
+        onnxruntime.get_available_providers(),  # pyright: ignore[reportUnknownMemberType]
+    )
+    providers = ", ".join(names)
     return Finding("onnxruntime", State.WORKS, f"{onnxruntime.__version__}: {providers}")
 
 

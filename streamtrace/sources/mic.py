@@ -28,35 +28,48 @@ class OpenDevice(Protocol):
     def __call__(self, device: str | None, on_block: OnBlock) -> AbstractContextManager[object]: ...
 
 
-async def microphone(
-    device: str | None = None,
-    *,
-    open_device: OpenDevice | None = None,
-) -> AsyncIterator[SourceItem]:
+class MicSource:
     """Blocks of 20 ms for as long as it is iterated; it never ends by itself."""
-    loop = asyncio.get_running_loop()
-    waiting: deque[tuple[int, Float32s, float]] = deque(maxlen=_MOST_WAITING)
-    arrived = asyncio.Event()
-    position = 0
 
-    def take(pcm: Float32s, came_s: float) -> None:
-        nonlocal position
-        waiting.append((position, pcm, came_s))
-        position += len(pcm)
-        arrived.set()
+    def __init__(self, device: str | None, *, open_device: OpenDevice) -> None:
+        self._device = device
+        self._open_device = open_device
 
-    def on_block(pcm: Float32s, came_s: float) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(take, pcm, came_s)
+    async def __aiter__(self) -> AsyncIterator[SourceItem]:
+        """The device is open exactly as long as somebody listens."""
+        loop = asyncio.get_running_loop()
+        backlog = _Backlog()
 
-    with (open_device or open_portaudio)(device, on_block):
-        yield LegOpened(Leg.CALLER, "pcm", SAMPLE_RATE_HZ)
-        while True:
-            await arrived.wait()
-            arrived.clear()
-            while waiting:
-                start, pcm, came_s = waiting.popleft()
-                yield LegAudio(Leg.CALLER, AudioChunk(start, pcm), came_s)
+        def on_block(pcm: Float32s, came_s: float) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(backlog.put, pcm, came_s)
+
+        with self._open_device(self._device, on_block):
+            yield LegOpened(Leg.CALLER, "pcm", SAMPLE_RATE_HZ)
+            while True:
+                yield await backlog.get()
+
+
+class _Backlog:
+    """Blocks that wait for the engine; the oldest give way, and show as a gap."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[LegAudio] = deque(maxlen=_MOST_WAITING)
+        self._arrived = asyncio.Event()
+        self._position = 0
+
+    def put(self, pcm: Float32s, came_s: float) -> None:
+        """Take the next block [T]."""
+        self._waiting.append(LegAudio(Leg.CALLER, AudioChunk(self._position, pcm), came_s))
+        self._position += len(pcm)
+        self._arrived.set()
+
+    async def get(self) -> LegAudio:
+        """The oldest block that is still here."""
+        while not self._waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._waiting.popleft()
 
 
 def open_portaudio(device: str | None, on_block: OnBlock) -> AbstractContextManager[object]:
@@ -76,10 +89,9 @@ def open_portaudio(device: str | None, on_block: OnBlock) -> AbstractContextMana
             callback=callback,
         )
     except (sounddevice.PortAudioError, ValueError) as cause:
-        raise AudioError(
-            f"the microphone cannot be opened: {cause}; plug one in, or choose another of"
-            f" these with --device:\n{sounddevice.query_devices()}"
-        ) from None
+        devices = str(sounddevice.query_devices()).strip()
+        remedy = f"choose another with --device:\n{devices}" if devices else "plug one in"
+        raise AudioError(f"the microphone cannot be opened: {cause}; {remedy}") from None
 
 
 def portaudio_version() -> str:
