@@ -152,7 +152,7 @@ class WhipEndpoint:
         return Response(headers=PREFLIGHT)
 
     async def _begin(self, line: str, external_id: str | None, offer: Offer) -> Response:
-        source = WebRtcSource(offer, self._settings, self._state.clock)
+        source = WebRtcSource(offer, self._settings, self._state.clock, self._state.new_ring())
         session_id = secrets.token_urlsafe(24)
         try:
             answer = await source.answer()

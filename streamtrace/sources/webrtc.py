@@ -26,7 +26,7 @@ from av import AudioFrame
 
 from streamtrace.audio.position import LegInput
 from streamtrace.ice_hosts import offer_hosts
-from streamtrace.ports import Clock, LegAudio, LegOpened, SourceEnded, SourceItem
+from streamtrace.ports import Clock, LegOpened, SourceEnded, SourceItem
 from streamtrace.sources.offer import (
     MOST_CANDIDATES,
     Offer,
@@ -56,11 +56,13 @@ class WebRtcSettings:
 class WebRtcSource:
     """An `AudioSource`: answer the offer, iterate to the end, and always `close`."""
 
-    def __init__(self, offer: Offer, settings: WebRtcSettings, clock: Clock) -> None:
+    def __init__(
+        self, offer: Offer, settings: WebRtcSettings, clock: Clock, ring: AudioRing
+    ) -> None:
         self.offer = offer
         self._settings = settings
         self._clock = clock
-        self._ring = AudioRing()
+        self._ring = ring
         self._input = LegInput(offer.rate_hz)
         self._seen_candidates = 0
         self._ending: EndReason | None = None
@@ -108,8 +110,8 @@ class WebRtcSource:
 
     async def __aiter__(self) -> AsyncIterator[SourceItem]:
         yield LegOpened(Leg.CALLER, self.offer.codec, self.offer.rate_hz)
-        async for chunk, received_at_s in self._ring:
-            yield LegAudio(Leg.CALLER, chunk, received_at_s)
+        async for audio in self._ring:
+            yield audio
         yield SourceEnded(self._ending or EndReason.SOURCE_LOST)
 
     async def close(self) -> None:
@@ -128,7 +130,7 @@ class WebRtcSource:
                 if self._ending is not None:
                     self._wait(FLUSH_S)  # it ended before this task began
                 while True:
-                    frame = cast(AudioFrame, await track.recv())
+                    frame = cast(AudioFrame, await track.recv())  # pyright: ignore[reportUnknownMemberType]
                     if self._ending is None:
                         self._wait(self._settings.idle_s)
                     waiting_for = EndReason.IDLE_TIMEOUT

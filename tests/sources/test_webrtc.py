@@ -16,6 +16,7 @@ from streamtrace.engine import SystemClock
 from streamtrace.ice_hosts import LOOPBACK_HOSTS
 from streamtrace.ports import LegAudio, LegOpened, SourceEnded, SourceItem
 from streamtrace.sources.offer import read_offer
+from streamtrace.sources.ring import AudioRing
 from streamtrace.sources.webrtc import WebRtcSettings, WebRtcSource
 from streamtrace.values import SAMPLE_RATE_HZ, AudioChunk, EndReason, Float32s, Leg
 from tests.callers import Caller, caller
@@ -35,7 +36,7 @@ async def answered(
 ) -> AsyncIterator[WebRtcSource]:
     """A source that has answered; its threads and tasks are gone in the end."""
     source = WebRtcSource(
-        read_offer(await calling.offer(), loopback_only=True), settings, SystemClock()
+        read_offer(await calling.offer(), loopback_only=True), settings, SystemClock(), AudioRing()
     )
     try:
         await calling.accept(await source.answer())
@@ -132,7 +133,7 @@ async def test_a_caller_that_never_connects():
     offer = read_offer(await absent.offer(), loopback_only=True)
     await absent.peer.close()
     impatient = WebRtcSettings(hosts=LOOPBACK_HOSTS, loopback_only=True, connect_s=0.2)
-    source = WebRtcSource(offer, impatient, SystemClock())
+    source = WebRtcSource(offer, impatient, SystemClock(), AudioRing())
     await source.answer()
     taken = await items(source)
     await source.close()
