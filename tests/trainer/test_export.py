@@ -1,0 +1,94 @@
+"""An export is put in place only if it does what the encoder does, silence included."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from streamtrace.encoder.bundle import LISTED_FILES, MANIFEST_FILE, load_bundle
+from streamtrace.encoder.cpu import STEP_INPUTS, STEP_OUTPUTS
+from streamtrace.errors import BundleError
+from tests.bundles import TINY_SOURCES, random_bundle, random_encoder, random_heads, tiny_model
+from trainer import export
+from trainer.export import ExportFailed, step_disagreement, write_bundle
+
+
+def test_the_graph_is_the_contract() -> None:
+    graph = onnx.load(tiny_model().bundle.step_path).graph
+    assert tuple(one.name for one in graph.input) == STEP_INPUTS
+    assert tuple(one.name for one in graph.output) == STEP_OUTPUTS
+    for one in [*graph.input, *graph.output]:
+        first, *others = one.type.tensor_type.shape.dim
+        assert first.dim_param == "batch"
+        assert all(length.dim_value for length in others)
+    assert not {"If", "Loop", "Scan", "Dropout"} & {node.op_type for node in graph.node}
+
+
+def test_the_graph_is_within_tolerance_of_torch() -> None:
+    model = tiny_model()
+    assert step_disagreement(model.encoder, model.bundle.step_path) < export.PARITY_TOLERANCE
+
+
+def test_other_weights_disagree() -> None:
+    other = random_encoder(tiny_model().encoder.config, seed=1)
+    assert step_disagreement(other, tiny_model().bundle.step_path) > export.PARITY_TOLERANCE
+
+
+def test_a_graph_that_says_no_number_disagrees(tmp_path: Path) -> None:
+    graph = onnx.load(tiny_model().bundle.step_path)
+    for node in graph.graph.node:  # log(x + 1) becomes log(x + 0): silence is minus infinity
+        if node.op_type == "Log":
+            adding = next(one for one in graph.graph.node if node.input[0] in one.output)
+            node.input[0] = adding.input[0]
+    onnx.save(graph, tmp_path / "step.onnx")
+    assert not step_disagreement(tiny_model().encoder, tmp_path / "step.onnx") <= 1.0
+
+
+def test_an_export_that_disagrees_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "PARITY_TOLERANCE", 0.0)
+    with pytest.raises(ExportFailed, match=r"step\.onnx: .* from torch, want 0e\+00"):
+        random_bundle(
+            tmp_path / "new", config=tiny_model().encoder.config, sources=TINY_SOURCES, id="new"
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_replaces_its_predecessor_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model()
+
+    def copy_step(encoder: torch.nn.Module, path: Path) -> None:
+        shutil.copy(model.bundle.step_path, path)
+
+    monkeypatch.setattr(export, "export_step", copy_step)
+    target = tmp_path / "deep" / "bundle"
+    for name in ("first", "second"):
+        random_bundle(
+            target,
+            config=model.encoder.config,
+            sources=TINY_SOURCES,
+            id=name,
+            encoder=model.encoder,
+        )
+        (target / "stray").touch()
+        assert load_bundle(target).ref.id == name
+    (target / "stray").unlink()
+    assert {file.name for file in target.iterdir()} == {*LISTED_FILES, MANIFEST_FILE}
+    assert list(target.parent.iterdir()) == [target]
+    with pytest.raises(BundleError, match=r"gallery\.owner"):
+        write_bundle(
+            target,
+            encoder=model.encoder,
+            heads=random_heads(16, TINY_SOURCES) | {"gallery.owner": np.zeros(2, np.int64)},
+            meta={**model.bundle.metadata, "id": "third"},
+            model_card="",
+        )
+    assert load_bundle(target).ref.id == "second"
