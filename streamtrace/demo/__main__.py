@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from streamtrace.demo.callers import Caller
+from streamtrace.demo.callers import Caller, recorded_caller
 from streamtrace.demo.run import people, run_demo
 from streamtrace.errors import StreamTraceError
 
@@ -24,6 +24,9 @@ def demo(
     human: Annotated[
         list[Path] | None, typer.Option(help="A recording of a person; may be repeated.")
     ] = None,
+    mic: Annotated[
+        bool, typer.Option("--mic", help="Record yourself first, call with that.")
+    ] = False,
     more: Annotated[list[Path] | None, typer.Argument(metavar="FILE…", hidden=True)] = None,
     seconds: Annotated[float, typer.Option(min=1, help="The longest call.")] = 13.0,
     server: Annotated[list[str] | None, typer.Option(help="Passed on to `serve`.")] = None,
@@ -34,9 +37,14 @@ def demo(
     """
     if os.environ.get("PROTOCOLS") == "all":
         print("PROTOCOLS=all: whip, twilio and pcm are all there is so far", file=sys.stderr)
-    humans = people([*(human or []), *(more or [])])
+    humans = [_recorded(seconds)] if mic else people([*(human or []), *(more or [])])
     keep = os.environ.get("KEEP", "") not in ("", "0")
     raise typer.Exit(asyncio.run(_until_told(humans, seconds, keep, server or [])))
+
+
+def _recorded(seconds: float) -> Caller:
+    print(f"speak into the microphone for {seconds:g} s …", file=sys.stderr)
+    return asyncio.run(recorded_caller(seconds))
 
 
 async def _until_told(

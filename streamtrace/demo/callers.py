@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, cast
 
+import numpy as np
+
 from streamtrace.demo.render import CLIPS
 from streamtrace.errors import AudioError
+from streamtrace.ports import LegAudio
 from streamtrace.sources.file import decode_mono
+from streamtrace.sources.mic import MicSource, OpenDevice, open_portaudio
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 
 HUMAN = "human"
@@ -57,3 +62,19 @@ def human_callers(files: Sequence[Path]) -> list[Caller]:
         except AudioError as problem:
             raise AudioError(f"{file}: {problem}") from None
     return callers
+
+
+async def recorded_caller(
+    seconds: float, *, device: str | None = None, open_device: OpenDevice = open_portaudio
+) -> Caller:
+    """Whoever speaks into the microphone now; AudioError where there is none."""
+    heard: list[Float32s] = []
+    wanted = round(seconds * SAMPLE_RATE_HZ)
+    async with aclosing(MicSource(device, open_device=open_device).__aiter__()) as items:
+        async for item in items:
+            if isinstance(item, LegAudio):
+                heard.append(item.chunk.pcm)
+                wanted -= len(item.chunk.pcm)
+                if wanted <= 0:
+                    break
+    return Caller("microphone", HUMAN, np.concatenate(heard))

@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -35,7 +35,7 @@ class MicSource:
         self._device = device
         self._open_device = open_device
 
-    async def __aiter__(self) -> AsyncIterator[SourceItem]:
+    async def __aiter__(self) -> AsyncGenerator[SourceItem]:
         """The device is open exactly as long as somebody listens."""
         loop = asyncio.get_running_loop()
         backlog = _Backlog()

@@ -1,0 +1,63 @@
+"""The demo as `make demo` runs it: a real server, real calls over loopback, a final table."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.audio_files import speech_like, write_wav
+
+DEMO = [sys.executable, "-m", "streamtrace.demo"]
+
+
+def test_every_call_ends_with_a_final_decision(tmp_path: Path) -> None:
+    person = write_wav(tmp_path / "person.wav", speech_like(2.5, 8_000), 8_000)
+    done = subprocess.run(
+        [*DEMO, "--seconds", "2.5", "--human", str(person)],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    decisions = [line for line in done.stdout.splitlines() if " s  " in line]
+    for number, route in enumerate(("whip/opus", "whip/pcmu", "twilio/pcmu", "pcm/l16"), start=1):
+        of_call = [line for line in decisions if f"  {number}  {route}" in line]
+        assert len(of_call) >= 3  # two live ones at least, then the final
+        assert of_call[-1].endswith("final")
+    assert "│ 1    │ whip/opus" in done.stdout
+    assert "human (person)" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+async def test_told_to_stop_it_leaves_no_server_behind(tmp_path: Path) -> None:
+    person = write_wav(tmp_path / "person.wav", speech_like(1.0))
+    process = await asyncio.create_subprocess_exec(
+        *(*DEMO, "--seconds", "60", "--human", str(person)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"KEEP": "1"},
+    )
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if line.startswith(b"server at"):
+            break
+    port = int(line.split(b":")[2].split(b";")[0])
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 30) == 130
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+def test_a_recording_that_cannot_be_used(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*DEMO, "--human", str(tmp_path / "none.wav")], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "none.wav: no such file" in done.stderr

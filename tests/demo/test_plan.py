@@ -1,0 +1,29 @@
+"""Every protocol gets a call, and voices are mixed where there are people."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamtrace.demo.callers import Caller
+from streamtrace.demo.plan import ROUTES, plan_calls
+
+MACHINES = [Caller(f"m{n}", "espeak-ng", np.zeros(1, np.float32)) for n in range(6)]
+PERSON = Caller("p", "human", np.zeros(1, np.float32))
+
+
+def test_the_routes() -> None:
+    names = {route.name for route in ROUTES}
+    assert names == {"whip/opus", "whip/pcmu", "twilio/pcmu", "pcm/l16"}
+
+
+def test_people_take_their_places() -> None:
+    calls = plan_calls([PERSON], MACHINES)
+    assert [call.number for call in calls] == [1, 2, 3, 4, 5, 6]
+    for call in calls:
+        assert (call.caller is PERSON) == call.route.wants_human
+
+
+def test_without_people_the_calls_are_placed_all_the_same() -> None:
+    calls = plan_calls([], MACHINES)
+    assert len(calls) == len(ROUTES)
+    assert len({call.caller.name for call in calls}) == len(ROUTES)
