@@ -10,8 +10,10 @@ from fastapi import APIRouter, Request, Response
 
 from streamtrace.errors import CallRejected
 from streamtrace.ice_hosts import LOOPBACK_HOSTS, is_loopback
-from streamtrace.server.problems import problem
-from streamtrace.server.state import LiveCall, ServerState
+from streamtrace.server.live_call import LiveCall
+from streamtrace.server.problems import Refusal, problem, rejection
+from streamtrace.server.query import MOST_NAME, name
+from streamtrace.server.state import ServerState
 from streamtrace.sources.offer import (
     Offer,
     OfferMalformed,
@@ -19,13 +21,12 @@ from streamtrace.sources.offer import (
     read_offer,
     read_trickle,
 )
+from streamtrace.sources.ring import AudioRing
 from streamtrace.sources.webrtc import WebRtcSettings, WebRtcSource
 
 SDP = "application/sdp"
 SDP_FRAGMENT = "application/trickle-ice-sdpfrag"
 MOST_SDP_BYTES = 32 * 1024
-RETRY_AFTER_S = 5
-MOST_EXTERNAL_ID = 256
 NO_SESSION = "no such session: it has ended, or never was"
 
 CROSS_ORIGIN = {
@@ -46,15 +47,6 @@ class WhipSession:
 
     source: WebRtcSource
     etag: str
-
-
-class Refused(Exception):
-    """Ends a request with problem+json."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
 
 
 def routes(state: ServerState) -> APIRouter:
@@ -94,46 +86,47 @@ class WhipEndpoint:
             offer = read_offer(
                 await _text(request, SDP), loopback_only=self._settings.loopback_only
             )
-            external_id = request.query_params.get("external_id")
-            if external_id is not None and len(external_id) > MOST_EXTERNAL_ID:
-                raise Refused(400, f"external_id is longer than {MOST_EXTERNAL_ID} characters")
-            return await self._begin(line, external_id, offer)
-        except Refused as refused:
-            return _refusal(refused.status, str(refused))
+            if len(line) > MOST_NAME or not line.isprintable():
+                raise Refusal(
+                    422, f"the line's name: want at most {MOST_NAME} printable characters"
+                )
+            return await self._begin(line, name(request, "external_id"), offer)
+        except Refusal as refusal:
+            return _readable(refusal)
         except OfferMalformed as malformed:
-            return _refusal(400, str(malformed))
+            return _readable(Refusal(400, str(malformed)))
         except OfferUnsupported as unsupported:
-            return _refusal(422, str(unsupported))
+            return _readable(Refusal(422, str(unsupported)))
         except CallRejected as rejected:
-            return _refusal(503, str(rejected), {"retry-after": str(RETRY_AFTER_S)})
+            return _readable(rejection(rejected))
 
     async def patch(self, session_id: str, request: Request) -> Response:
         """Candidates that came late; an ICE restart is refused and harms nothing."""
         session = self._sessions.get(session_id)
         try:
             if session is None:
-                raise Refused(404, NO_SESSION)
+                raise Refusal(404, NO_SESSION)
             fragment = read_trickle(await _text(request, SDP_FRAGMENT))
             match = request.headers.get("if-match")
             if match is None:
-                raise Refused(428, "want an If-Match header with the session's ETag")
+                raise Refusal(428, "want an If-Match header with the session's ETag")
             ufrag = session.source.offer.ice_ufrag
             if fragment.ice_ufrag not in (None, ufrag):
-                raise Refused(422, "ICE cannot be restarted here: place a new call")
+                raise Refusal(422, "ICE cannot be restarted here: place a new call")
             if match not in (session.etag, "*"):
-                raise Refused(412, "If-Match is not this session's ETag")
+                raise Refusal(412, "If-Match is not this session's ETag")
             await session.source.add_candidates(fragment)
             return Response(status_code=204, headers=CROSS_ORIGIN)
-        except Refused as refused:
-            return _refusal(refused.status, str(refused))
+        except Refusal as refusal:
+            return _readable(refusal)
         except OfferMalformed as malformed:
-            return _refusal(400, str(malformed))
+            return _readable(Refusal(400, str(malformed)))
 
     async def delete(self, session_id: str) -> Response:
         """The caller hangs up; any If-Match is ignored."""
         session = self._sessions.pop(session_id, None)
         if session is None:
-            return _refusal(404, NO_SESSION)
+            return _readable(Refusal(404, NO_SESSION))
         session.source.hang_up()
         return Response(headers=CROSS_ORIGIN)
 
@@ -144,15 +137,22 @@ class WhipEndpoint:
     async def get_session(self, session_id: str) -> Response:
         """Likewise for a session."""
         if session_id not in self._sessions:
-            return _refusal(404, NO_SESSION)
+            return _readable(Refusal(404, NO_SESSION))
         return Response(status_code=204, headers=CROSS_ORIGIN)
 
     async def options(self) -> Response:
         """What may be posted, also for browsers' preflights."""
         return Response(headers=PREFLIGHT)
 
+    def _ring(self) -> AudioRing:
+        return AudioRing(
+            most_age_s=self._state.settings.ring_ms / 1000,
+            on_drop=self._state.metrics.audio_dropped_seconds.inc,
+        )
+
     async def _begin(self, line: str, external_id: str | None, offer: Offer) -> Response:
-        source = WebRtcSource(offer, self._settings, self._state.clock, self._state.new_ring())
+        self._state.check_room()  # before anything is spent on it
+        source = WebRtcSource(offer, self._settings, self._state.clock, self._ring())
         session_id = secrets.token_urlsafe(24)
         try:
             answer = await source.answer()
@@ -164,9 +164,9 @@ class WhipEndpoint:
         self._sessions[session_id] = session
         self._state.spawn(self._screen(session_id, source, live))
         headers = CROSS_ORIGIN | {
-            "location": f"/whip/{quote(line)}/{session_id}",
+            "location": f"/whip/{quote(line, safe='')}/{session_id}",
             "etag": session.etag,
-            "streamtrace-call-id": live.call.id,
+            "streamtrace-call-id": live.id,
         }
         return Response(answer, 201, headers, media_type=SDP)
 
@@ -182,18 +182,20 @@ async def _text(request: Request, wanted: str) -> str:
     """The body, if it is of the wanted type and of bearable size."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != wanted:
-        raise Refused(415, f"Content-Type is {given or 'missing'}: want {wanted}")
+        raise Refusal(415, f"Content-Type is {given or 'missing'}: want {wanted}")
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > MOST_SDP_BYTES:
-            raise Refused(413, f"the body is larger than {MOST_SDP_BYTES} bytes")
+            raise Refusal(413, f"the body is larger than {MOST_SDP_BYTES} bytes")
     try:
         return body.decode()
     except UnicodeDecodeError as cause:
-        raise Refused(400, "the body is not UTF-8 text") from cause
+        raise Refusal(400, "the body is not UTF-8 text") from cause
 
 
-def _refusal(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+def _readable(refusal: Refusal) -> Response:
     """problem+json that a page of any origin may read."""
-    return problem(status, detail, headers=CROSS_ORIGIN | (headers or {}))
+    return problem(
+        refusal.status, refusal.detail, headers=CROSS_ORIGIN | dict(refusal.headers or {})
+    )

@@ -222,7 +222,7 @@ async def test_bad_offers_are_refused_and_harm_nobody():
         long = await client.post(
             f"{url}/whip/demo", params={"external_id": "x" * 300}, content=OFFER, headers=SDP
         )
-        assert long.status_code == 400
+        assert long.status_code == 422
         placed = await place_call(url, babble(0.5), protocol="whip", pace=4)
         calls = (await client.get(f"{url}/v1/calls")).json()["calls"]
         assert [call["id"] for call in calls] == [placed.call_id]
