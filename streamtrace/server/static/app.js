@@ -16,6 +16,7 @@ const table = callTable(part("table"), (id) => (location.hash = `call=${encodeUR
 let selectedId = null;
 let closeDetail = () => {};
 let heardAt = null;
+let isSnapshot = true; // the first frame of a link tells all calls, later ones those that changed
 
 /** The feed's wording of a call, in this page's terms. */
 function readCall(raw) {
@@ -24,7 +25,8 @@ function readCall(raw) {
     name: raw.external_id || raw.id,
     line: raw.line,
     protocol: raw.protocol,
-    isLive: raw.state !== "ended",
+    state: raw.state,
+    isLive: raw.state === "live",
     startedAt: Date.parse(raw.started),
     endedAt: raw.ended ? Date.parse(raw.ended) : null,
     legs: raw.legs.map(({ leg, decision }) => ({ leg, decision })),
@@ -34,6 +36,8 @@ function readCall(raw) {
 function takeFrame(frame) {
   heardAt = new Date();
   if (!frame.calls) return; // a heartbeat
+  if (isSnapshot) calls.clear(); // a server that was restarted knows others
+  isSnapshot = false;
   for (const raw of frame.calls) calls.set(raw.id, readCall(raw));
   show();
 }
@@ -73,6 +77,7 @@ function announce() {
 
 function linkState(state) {
   const isLost = state === "lost";
+  isSnapshot = true;
   part("link").dataset.state = state;
   setText(part("link").querySelector(".words"), isLost ? "reconnecting" : "live");
   document.body.dataset.stale = isLost;

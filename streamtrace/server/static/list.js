@@ -39,7 +39,7 @@ function callBody(id, open) {
   return {
     element,
     show(call, isSelected) {
-      element.dataset.state = call.isLive ? "live" : "ended";
+      element.dataset.state = call.state;
       element.dataset.selected = isSelected;
       setAttribute(title, "aria-current", isSelected);
       setText(title, call.name);
@@ -90,5 +90,5 @@ function legRow() {
 function callFacts(call) {
   const age = minutes((call.endedAt ?? Date.now()) - call.startedAt);
   const place = call.line ? `${call.protocol} · ${call.line}` : call.protocol;
-  return `${place} · ${call.isLive ? "live" : "ended"} ${age}`;
+  return `${place} · ${call.state} ${age}`;
 }
