@@ -12,6 +12,7 @@ from streamtrace.fusion.evidence import Evidence
 from streamtrace.fusion.fuse import Fused, FusionParams, fuse
 from streamtrace.fusion.policy import Policy
 from streamtrace.values import Float32s
+from trainer.manifest import DataError
 
 Ints = npt.NDArray[np.int64]
 
@@ -62,8 +63,11 @@ def fit_novelty(judged: Judged) -> dict[str, float]:
     unknown = np.where(judged.source[rows] < 0, 1.0, -1.0)
     similarity = judged.evidence.similarity[rows, :-1].max(axis=1)
     energy = _logsumexp(judged.evidence.source_logits[rows])
+    kinds = (unknown > 0).sum(), (unknown < 0).sum()
+    if not all(kinds):
+        return {"nov_sim": 0.0, "nov_energy": 0.0, "nov_bias": 0.0}  # nothing to tell apart
     # Both kinds count the same, whatever their share: how common new systems are is not known.
-    weight = np.where(unknown > 0, 0.5 / (unknown > 0).sum(), 0.5 / (unknown < 0).sum())
+    weight = np.where(unknown > 0, 0.5 / kinds[0], 0.5 / kinds[1])
 
     def cost(p: npt.NDArray[np.float64]) -> float:
         n = -p[0] * similarity - p[1] * energy + p[2]
@@ -82,6 +86,8 @@ def fit_attribution(judged: Judged) -> dict[str, float]:
     """Weights of class scores and similarity, and of the family head, by likelihood."""
     e = judged.evidence
     rows = judged.source >= 0
+    if not rows.any():
+        return {"attr_logit": 1.0, "attr_sim": 0.0}
     truth = judged.source[rows]
     hidden = np.where(judged.seen[rows], 0.0, -1e4)
 
@@ -92,15 +98,15 @@ def fit_attribution(judged: Judged) -> dict[str, float]:
     def cost(p: npt.NDArray[np.float64]) -> float:
         return float(-log_shares(p)[np.arange(len(truth)), truth].mean() + 1e-4 * (p**2).sum())
 
-    best = minimize(
-        cost, np.array([0.5, 2.0]), method="L-BFGS-B", bounds=[(0, 5), (0, 40)]
-    ).x
+    best = minimize(cost, np.array([0.5, 2.0]), method="L-BFGS-B", bounds=[(0, 5), (0, 40)]).x
     return {"attr_logit": float(best[0]), "attr_sim": float(best[1])}
 
 
 def fit_families(judged: Judged, params: FusionParams) -> dict[str, float]:
     """The mix of family head and summed sources that likes the true family best."""
     rows = judged.family >= 0
+    if not rows.any():
+        return {"fam_mix": 0.5, "fam_unknown": 0.25}
     truth = judged.family[rows]
     best = (np.inf, 0.0)
     for mix in np.linspace(0, 1, 11):
@@ -117,6 +123,11 @@ def fit_policy(judged: Judged, params: FusionParams, *, name: str) -> Policy:
     p = fuse_all(judged, params).spoof_probability
     heard = judged.evidence.speech_ms >= 500
     human, synthetic = p[heard & ~judged.synthetic], p[heard & judged.synthetic]
+    if not len(human) or not len(synthetic):
+        raise DataError(
+            "no threshold can be set: want human and synthetic clips with half a second of speech "
+            f"in every fold, found {len(human)} and {len(synthetic)}"
+        )
     accuse = float(np.clip(np.quantile(human, 0.97), 0.5, 0.995))
     clear = float(np.clip(np.quantile(synthetic, 0.10), 0.02, 0.9 * accuse))
     return Policy(

@@ -33,6 +33,7 @@ class TracingModel(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = StreamingConformer(encoder)
+        nn.init.constant_(self.encoder.activity_head.bias, 1.0)  # most frames of a clip are speech
         width = 2 * encoder.width
         # Running statistics only: in serving this is a fixed shift and scale.
         self.standard = nn.BatchNorm1d(width, affine=False, momentum=0.02)
