@@ -116,7 +116,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(
 ) -> None:
     data = Dataset.load(prepared)
     train(read_config(config), data, tmp_path / "run")
-    with pytest.raises(SettingsError, match="another configuration .differs in seed"):
+    with pytest.raises(SettingsError, match=r"another configuration .differs in seed"):
         train(read_config(config, seed=99), data, tmp_path / "run")
 
 
