@@ -30,6 +30,11 @@ class Caller:
     truth: str  # `human`, or the system that made the voice
     pcm: Float32s  # [T] at 16 kHz
 
+    @property
+    def is_human(self) -> bool:
+        """Whether a person speaks."""
+        return self.truth == HUMAN
+
     def cut(self, seconds: float) -> Caller:
         """The first so many seconds of it."""
         return replace(self, pcm=self.pcm[: round(seconds * SAMPLE_RATE_HZ)])

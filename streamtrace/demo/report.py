@@ -41,7 +41,7 @@ def decision_line(call: PlannedCall, data: dict[str, Any]) -> str:
     final = "  [bold]final[/bold]" if data["is_final"] else ""
     return (
         f"{data['segment']['end_ms'] / 1000:6.2f} s  {call.number}  {call.route.name:<12}"
-        f"{call.caller.truth:<10}  [{_STYLES.get(verdict, '')}]{verdict:<12}[/]"
+        f"{call.caller.truth:<10}  [{_STYLES.get(verdict, '')}]{verdict:<14}[/]"
         f"{data['spoof_probability']:.2f}  {_top_source(data)}{final}"
     )
 
@@ -56,7 +56,7 @@ def print_table(console: Console, calls: Sequence[Progress]) -> None:
     table.add_column("first verdict", justify="right")
     for progress in calls:
         call, data = progress.call, progress.final
-        truth = f"{call.caller.truth} ({call.caller.name})"
+        truth = call.caller.truth if call.caller.is_human else f"synthetic: {call.caller.truth}"
         head = (str(call.number), call.route.name, truth)
         if data is None:
             table.add_row(*head, f"[red]{progress.failure or 'no decision'}[/]", "", "", "")

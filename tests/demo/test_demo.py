@@ -32,7 +32,7 @@ def test_every_call_ends_with_a_final_decision(tmp_path: Path) -> None:
         assert len(of_call) >= 3  # two live ones at least, then the final
         assert of_call[-1].endswith("final")
     assert "│ 1    │ whip/opus" in done.stdout
-    assert "human (person)" in done.stdout
+    assert "synthetic: espeak-ng" in done.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
