@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from streamtrace.errors import ProtocolViolation
 from streamtrace.protocols.ingest import L16, Dtmf, Ended, IngestEvent, LegFormat, Media, Started

@@ -1,0 +1,29 @@
+"""The ASGI application: every route of the one port."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+import streamtrace
+from streamtrace.server import calls, ingest, operations, problems, streams, whip
+from streamtrace.server.state import ServerState
+
+ABOUT = "Is the voice on the line human or synthetic, which system made it, and how sure is that."
+
+
+def create_app(state: ServerState) -> FastAPI:
+    """All routes on this state, which must be entered before the first request."""
+    app = FastAPI(
+        title="StreamTrace",
+        version=streamtrace.__version__,
+        description=ABOUT,
+        docs_url=None,  # both pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    problems.install(app)
+    app.add_middleware(operations.SecurityHeaders)
+    for part in (operations, calls, streams, ingest, whip):
+        app.include_router(part.routes(state))
+    app.mount("/static", StaticFiles(directory=operations.STATIC), name="static")
+    return app

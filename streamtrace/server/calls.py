@@ -1,0 +1,121 @@
+"""Calls over REST: announced, listed, looked up, and their events page by page."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel
+
+from streamtrace.server.live_call import LiveCall
+from streamtrace.server.problems import Refusal
+from streamtrace.server.query import whole_number
+from streamtrace.server.state import ServerState
+from streamtrace.server.streams import NO_SUCH_CALL, Streams
+from streamtrace.server.views import Announcement, CallPage, CallState, CallView, EventPage
+from streamtrace.sinks.sse import MEDIA_TYPE as SSE
+
+MOST_CALLS = 1_000
+MOST_EVENTS = 1_000
+
+PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
+
+
+def routes(state: ServerState) -> APIRouter:
+    """`/v1/calls…`."""
+    calls = Calls(state)
+    router = APIRouter(prefix="/v1/calls", tags=["calls"])
+    router.add_api_route(
+        "",
+        calls.announce,
+        methods=["POST"],
+        status_code=201,
+        response_model=CallView,
+        responses={409: PROBLEM, 422: PROBLEM, 503: PROBLEM},
+    )
+    router.add_api_route(
+        "", calls.list_calls, methods=["GET"], response_model=CallPage, responses={422: PROBLEM}
+    )
+    router.add_api_route(
+        "/{call_id}",
+        calls.get_call,
+        methods=["GET"],
+        response_model=CallView,
+        responses={404: PROBLEM},
+    )
+    router.add_api_route(
+        "/{call_id}/events",
+        calls.get_events,
+        methods=["GET"],
+        response_model=EventPage,
+        responses={200: {"content": {SSE: {}}}, 404: PROBLEM, 422: PROBLEM},
+    )
+    return router
+
+
+class Calls:
+    """What is asked about calls, in plain requests."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self._streams = Streams(state)
+
+    async def announce(self, announcement: Announcement) -> Response:
+        """Expect a call: its events can be followed before it comes."""
+        live = self._state.announce(announcement.external_id, announcement.line)
+        if live is None:
+            raise Refusal(409, "a call with this external_id is announced or live already")
+        return _json(live.view(), 201, {"location": f"/v1/calls/{live.id}"})
+
+    async def list_calls(
+        self,
+        state: CallState | None = None,
+        external_id: Annotated[str | None, Query(max_length=256)] = None,
+        after: Annotated[str | None, Query(max_length=64)] = None,
+        limit: Annotated[int, Query(ge=1, le=MOST_CALLS)] = 100,
+    ) -> Response:
+        """Calls, newest first; `after` is the id of the last one seen."""
+        found = self._state.registry.newest_first(state=state, external_id=external_id, after=after)
+        calls = [live.view() for live in islice(found, limit + 1)]
+        more = calls[limit - 1].id if len(calls) > limit else None
+        return _json(CallPage(calls=calls[:limit], next=more))
+
+    async def get_call(self, call_id: str) -> Response:
+        """One call."""
+        return _json(self._call(call_id).view())
+
+    async def get_events(
+        self,
+        call_id: str,
+        after: Annotated[str, Query(description="A sequence; 0 is before all.")] = "0",
+        limit: Annotated[int, Query(ge=1, le=MOST_EVENTS)] = 100,
+        accept: Annotated[str, Header()] = "",
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        """A page of events; with `Accept: text/event-stream`, all of them as they come."""
+        live = self._call(call_id)
+        cursor = whole_number("after", after)
+        if SSE in accept:
+            if last_event_id is not None:
+                cursor = whole_number("Last-Event-ID", last_event_id)
+            return self._streams.sse(live, cursor)
+        log = live.channel.log
+        events = log.after(cursor, limit)
+        is_more = bool(events) and events[-1].number < log.newest
+        page = EventPage.model_construct(
+            events=events, next=events[-1].sequence if is_more else None
+        )
+        return _json(page)
+
+    def _call(self, call_id: str) -> LiveCall:
+        live = self._state.registry.get(call_id)
+        if live is None:
+            raise Refusal(404, NO_SUCH_CALL)
+        return live
+
+
+def _json(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Serialised once, as the model says."""
+    content = model.model_dump_json(by_alias=True)
+    return Response(content, status, headers, media_type="application/json")

@@ -1,0 +1,80 @@
+"""Refusals as problem+json (RFC 9457), over HTTP and before a WebSocket is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from streamtrace.errors import CallRejected
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+
+
+class Refusal(Exception):
+    """Ends a request, or a WebSocket that is not accepted yet, with problem+json."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+
+    def response(self) -> JSONResponse:
+        """What to answer."""
+        return problem(self.status, self.detail, headers=self.headers)
+
+
+def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The answer; `detail` says what is wrong and what to do."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    return JSONResponse(body | {"detail": detail}, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def rejection(cause: CallRejected) -> Refusal:
+    """No room now: 503, and when to try again."""
+    return Refusal(503, str(cause), {"retry-after": str(RETRY_AFTER_S)})
+
+
+def install(app: FastAPI) -> None:
+    """Have every refusal of every route look like this."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(CallRejected, _rejected)
+    app.add_exception_handler(Exception, _failed)
+
+
+def _refused(_request: Request, error: Exception) -> JSONResponse:
+    return error.response() if isinstance(error, Refusal) else _failed(_request, error)
+
+
+def _http_error(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        return _failed(_request, error)
+    return problem(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    """Names the field and the rule, and does not repeat the value."""
+    if not isinstance(error, RequestValidationError):
+        return _failed(_request, error)
+    rules = [
+        f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()
+    ]
+    return problem(422, "; ".join(rules))
+
+
+def _rejected(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, CallRejected):
+        return _failed(_request, error)
+    return rejection(error).response()
+
+
+def _failed(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(500, "the server failed here; its log says where")

@@ -1,0 +1,77 @@
+"""Every call that the server knows, newest last; of the ended ones, the newest few."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from streamtrace.server.live_call import LiveCall
+from streamtrace.server.views import CallState
+from streamtrace.sinks.changes import Changes
+
+
+class Registry:
+    """Calls by id. Bounded by admission, and by how many ended calls are kept."""
+
+    def __init__(self, ended_kept: int) -> None:
+        self.changes = Changes()
+        self._ended_kept = ended_kept
+        self._calls: dict[str, LiveCall] = {}
+        self._ended: deque[str] = deque()
+        self._open = 0  # announced or live
+
+    @property
+    def open_calls(self) -> int:
+        """How many are announced or live."""
+        return self._open
+
+    def add(self, call: LiveCall) -> None:
+        """A new call, announced or about to be live."""
+        self._calls[call.id] = call
+        self._open += 1
+        self.changes.note(call.id)
+
+    def remove(self, call: LiveCall) -> None:
+        """It was announced, and never came."""
+        if self._calls.pop(call.id, None) is not None:
+            self._open -= 1
+            self.changes.forget(call.id)
+
+    def changed(self, call: LiveCall) -> None:
+        """Tell the feed, and let the oldest ended call go when this one has ended."""
+        self.changes.note(call.id)
+        if call.state is not CallState.ENDED:
+            return
+        self._open -= 1
+        self._ended.append(call.id)
+        while len(self._ended) > self._ended_kept:
+            gone = self._ended.popleft()
+            del self._calls[gone]
+            if gone != call.id:  # readers may still learn how this one ended
+                self.changes.forget(gone)
+
+    def get(self, call_id: str) -> LiveCall | None:
+        """The call, if it is known still."""
+        return self._calls.get(call_id)
+
+    def open_with(self, external_id: str) -> LiveCall | None:
+        """The newest call announced or live under this external id."""
+        found = self.newest_first(external_id=external_id)
+        return next((call for call in found if call.state is not CallState.ENDED), None)
+
+    def newest_first(
+        self,
+        *,
+        state: CallState | None = None,
+        external_id: str | None = None,
+        after: str | None = None,
+    ) -> Iterator[LiveCall]:
+        """Those that fit; with `after`, older than that call. Ids sort by time."""
+        for call in reversed(self._calls.values()):
+            if state is not None and call.state is not state:
+                continue
+            if external_id is not None and call.external_id != external_id:
+                continue
+            if after is not None and call.id >= after:
+                continue
+            yield call

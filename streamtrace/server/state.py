@@ -1,0 +1,235 @@
+"""What all routes share: settings, engine, the calls, and who may come and must go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Generator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import structlog
+
+import streamtrace
+from streamtrace.engine import Engine, drive, new_call_id
+from streamtrace.errors import CallRejected, EngineFull, StreamTraceError
+from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
+from streamtrace.server.live_call import LiveCall
+from streamtrace.server.registry import Registry
+from streamtrace.server.views import CallState
+from streamtrace.settings import Settings
+from streamtrace.sinks.channel import EventChannel
+from streamtrace.telemetry import Metrics
+from streamtrace.values import EndReason
+
+log = structlog.get_logger()
+
+ANNOUNCED = "announced"  # the protocol of a call until it has come
+DELIVERY_SHARE = 0.25  # of the drain, for subscribers to take what was said last
+
+
+class Seat:
+    """Room kept for one call."""
+
+    def __init__(self, taken: set[Seat]) -> None:
+        self._taken = taken
+        taken.add(self)
+
+    def leave(self) -> None:
+        """The call takes the room itself, or nobody does; twice is harmless."""
+        self._taken.discard(self)
+
+
+class ServerState:
+    """One server; as an async context manager it owns every task that outlives a request."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.clock: Clock = engine.clock
+        self.metrics = Metrics(version=streamtrace.__version__, model=engine.bundle.ref.id)
+        self.registry = Registry(settings.ended_calls_kept)
+        self.is_draining = False
+        self._tasks = asyncio.TaskGroup()
+        self._spawned: set[asyncio.Task[Any]] = set()
+        self._driving: set[asyncio.Task[None]] = set()
+        self._streaming: set[asyncio.Task[Any]] = set()
+        self._seats: set[Seat] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        for task in self._spawned:
+            task.cancel()
+        await self._tasks.__aexit__(*exc_info)
+
+    # Admission
+
+    def check_room(self) -> None:
+        """Raise `CallRejected` where one more call cannot be taken now."""
+        if self.is_draining:
+            raise self._rejected("draining", CallRejected("this server is going down: call again"))
+        most = self.settings.max_calls
+        if self.registry.open_calls + len(self._seats) >= most:
+            raise self._rejected("max_calls", CallRejected(f"all {most} calls are taken"))
+        encoder = self.engine.encoder
+        if encoder.slots_in_use + len(self._seats) >= encoder.slots:
+            raise self._rejected("slots", EngineFull(f"all {encoder.slots} slots are taken"))
+
+    @contextmanager
+    def seat(self) -> Generator[Seat]:
+        """Keep room for a far side that has connected, until it begins its call or goes."""
+        self.check_room()
+        seat = Seat(self._seats)
+        try:
+            yield seat
+        finally:
+            seat.leave()
+
+    # Calls
+
+    def announce(self, external_id: str, line: str | None) -> LiveCall | None:
+        """Expect a call; None if there is one with this external id."""
+        self.check_room()
+        if self.registry.open_with(external_id) is not None:
+            return None
+        live = self._new_call(external_id, line, ANNOUNCED)
+        asyncio.get_running_loop().call_later(self.settings.announced_s, self._give_up, live)
+        return live
+
+    def start_call(self, *, external_id: str | None, line: str | None, protocol: str) -> LiveCall:
+        """A call has come, perhaps one that was announced; raises `CallRejected`."""
+        live = None if external_id is None else self.registry.open_with(external_id)
+        if live is None or live.state is not CallState.ANNOUNCED:
+            self.check_room()
+            live = self._new_call(external_id, line, protocol)
+        live.protocol = protocol
+        live.line = live.line if line is None else line
+        call = self.engine.open_call(
+            external_id=external_id, line=live.line, protocol=protocol, call_id=live.id, sink=live
+        )
+        live.attach(call)
+        return live
+
+    async def run(self, source: AudioSource, live: LiveCall) -> None:
+        """Drive the call to its end, whatever ends it; a drain ends it too. Raises nothing."""
+        driving = self._tasks.create_task(self._drive(source, live))
+        self._driving.add(driving)
+        try:
+            await asyncio.wait([driving])
+        finally:
+            driving.cancel()
+            await asyncio.wait([driving])
+            self._driving.discard(driving)
+
+    # Tasks
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run it for as long as it takes; when the server goes down it is cancelled."""
+        task = self._tasks.create_task(_logged(work))
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
+        return task
+
+    @contextmanager
+    def streaming(self) -> Generator[None]:
+        """A drain waits for this task, which sends events, to come to its end."""
+        task = asyncio.current_task()
+        assert task is not None  # only coroutines come here
+        self._streaming.add(task)
+        try:
+            yield
+        finally:
+            self._streaming.discard(task)
+
+    async def drain(self) -> None:
+        """Take nobody any more, end every call as `drained`, and see its last events delivered."""
+        if self.is_draining:
+            return
+        self.is_draining = True
+        log.info("draining", calls=len(self._driving), streams=len(self._streaming))
+        for driving in self._driving:
+            driving.cancel()
+        within_s = self.settings.drain_s
+        await _done(self._driving, within_s * (1 - DELIVERY_SHARE))
+        for live in list(self.registry.newest_first(state=CallState.ANNOUNCED)):
+            self._give_up(live)
+        self.registry.changes.close()
+        await _done(self._streaming, within_s * DELIVERY_SHARE)
+        log.info("drained", calls=len(self._driving), streams=len(self._streaming))
+
+    def _new_call(self, external_id: str | None, line: str | None, protocol: str) -> LiveCall:
+        now = self.clock.utc()
+        live = LiveCall(
+            new_call_id(now),
+            external_id=external_id,
+            line=line,
+            protocol=protocol,
+            at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            channel=EventChannel(
+                most_events=self.settings.events_kept_per_call,
+                most_behind=self.settings.subscriber_queue,
+                on_skip=self.metrics.events_dropped.labels("outdated").inc,
+            ),
+            metrics=self.metrics,
+            on_change=self.registry.changed,
+        )
+        self.registry.add(live)
+        return live
+
+    def _give_up(self, live: LiveCall) -> None:
+        if live.state is CallState.ANNOUNCED:
+            self.registry.remove(live)
+            live.channel.close()
+
+    async def _drive(self, source: AudioSource, live: LiveCall) -> None:
+        with structlog.contextvars.bound_contextvars(call_id=live.id):
+            log.info("call started", protocol=live.protocol, line=live.line)
+            try:
+                await drive(self._bounded(source), live.call)
+            except StreamTraceError as failure:
+                live.failure = failure
+                log.warning("call failed", exc_info=failure)
+            except Exception as failure:
+                live.failure = StreamTraceError("the server failed here; its log says where")
+                log.error("call failed", exc_info=failure)
+            finally:
+                log.info("call ended", reason=live.reason and live.reason.value)
+
+    async def _bounded(self, source: AudioSource) -> AsyncIterator[SourceItem]:
+        """The source, up to the longest call; sources without any media end by themselves."""
+        end_s = self.clock.now() + self.settings.call_max_s
+        items = source.__aiter__()
+        try:
+            async for item in items:
+                if self.clock.now() > end_s:
+                    yield SourceEnded(EndReason.TOO_LONG)
+                    return
+                yield item
+        finally:
+            await _closed(items)
+
+    def _rejected(self, reason: str, rejected: CallRejected) -> CallRejected:
+        self.metrics.calls_rejected.labels(reason).inc()
+        return rejected
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    """An error in one task must not end the others of its group."""
+    try:
+        await work
+    except Exception as failure:
+        log.error("task failed", exc_info=failure)
+
+
+async def _closed(items: AsyncIterator[SourceItem]) -> None:
+    """Close a generator now, not when it is collected."""
+    close = getattr(items, "aclose", None)
+    if close is not None:
+        await close()
+
+
+async def _done(tasks: set[asyncio.Task[Any]] | set[asyncio.Task[None]], within_s: float) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=within_s)

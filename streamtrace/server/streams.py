@@ -1,0 +1,137 @@
+"""Live streams out: one call's events over WebSocket or SSE, and the feed of all calls."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from itertools import islice
+
+import structlog
+from fastapi import APIRouter
+from starlette.responses import StreamingResponse
+from starlette.websockets import WebSocket
+
+from streamtrace.events.wire import CallEndedEvent, CloudEvent, HeartbeatEvent, heartbeat
+from streamtrace.server.live_call import LiveCall
+from streamtrace.server.problems import Refusal
+from streamtrace.server.query import whole
+from streamtrace.server.state import ServerState
+from streamtrace.server.views import CallsFrame, CallState, FeedHeartbeat
+from streamtrace.sinks.changes import ChangeReader
+from streamtrace.sinks.channel import SlowReader
+from streamtrace.sinks.sse import MEDIA_TYPE, sse_message
+from streamtrace.sinks.websocket import close, send_all
+
+log = structlog.get_logger()
+
+NO_SUCH_CALL = "no such call: it was never here, or ended too long ago to be kept"
+MOST_CALLS_A_FRAME = 200
+GOING_DOWN = 1012
+
+
+def routes(state: ServerState) -> APIRouter:
+    """The WebSocket twins of the REST routes; SSE shares the REST route itself."""
+    streams = Streams(state)
+    router = APIRouter()
+    router.add_api_websocket_route("/v1/calls", streams.feed)
+    router.add_api_websocket_route("/v1/calls/{call_id}/events", streams.events)
+    return router
+
+
+class Streams:
+    """Sends what happens, to as many as want to hear it."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+
+    async def events(self, socket: WebSocket, call_id: str) -> None:
+        """A call's events behind `after`: those that are kept, then those that come, to the end."""
+        live = self._state.registry.get(call_id)
+        try:
+            after = whole(socket, "after", 0)
+            if live is None:
+                raise Refusal(404, NO_SUCH_CALL)
+        except Refusal as refusal:
+            await socket.send_denial_response(refusal.response())
+            return
+        texts = (event.to_json() async for event in self.follow(live, after))
+        await self._send(socket, texts, is_over=lambda: live.state is CallState.ENDED)
+
+    def sse(self, live: LiveCall, after: int) -> StreamingResponse:
+        """The same as Server-Sent Events."""
+
+        async def messages() -> AsyncIterator[str]:
+            with self._state.streaming():
+                try:
+                    async for event in self.follow(live, after):
+                        yield sse_message(event)
+                except SlowReader:
+                    self._state.metrics.events_dropped.labels("slow_consumer").inc()
+
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(messages(), headers=headers, media_type=MEDIA_TYPE)
+
+    async def feed(self, socket: WebSocket) -> None:
+        """All calls: the newest at first, then whichever changed, a few times a second at most."""
+        await self._send(socket, self._frames(), is_over=lambda: False)
+
+    async def follow(self, live: LiveCall, after: int) -> AsyncIterator[CloudEvent]:
+        """Events and, where none come for a while, heartbeats."""
+        with live.channel.reader(after) as reader:
+            while not reader.ended:
+                events = await reader.next_events(self._state.settings.heartbeat_s)
+                for event in events:
+                    yield event
+                if events and isinstance(events[-1], CallEndedEvent):
+                    return
+                if not events and not reader.ended:
+                    yield self._heartbeat(live, reader.cursor)
+
+    async def _send(
+        self, socket: WebSocket, texts: AsyncIterator[str], *, is_over: Callable[[], bool]
+    ) -> None:
+        """To the end, then close: 1000, 1012 if the server goes down, 1013 who is too slow."""
+        metrics = self._state.metrics
+        with self._state.streaming():
+            await socket.accept()
+            metrics.subscribers.inc()
+            try:
+                problem = await send_all(
+                    socket, texts, send_timeout_s=self._state.settings.send_timeout_s
+                )
+            finally:
+                metrics.subscribers.dec()
+            going_down = self._state.is_draining and not is_over()
+            code, reason = (GOING_DOWN, "drained") if going_down else (1000, "")
+            if problem is not None:
+                metrics.events_dropped.labels("slow_consumer").inc()
+                log.warning("subscriber too slow")
+                code, reason = problem.close_code, "slow_consumer"
+            await close(socket, code, reason)
+
+    async def _frames(self) -> AsyncIterator[str]:
+        settings, registry = self._state.settings, self._state.registry
+        with registry.changes.reader() as reader:
+            newest = [live.view() for live in islice(registry.newest_first(), MOST_CALLS_A_FRAME)]
+            yield CallsFrame(calls=newest).model_dump_json()
+            while not reader.ended:
+                await asyncio.sleep(settings.feed_interval_s)
+                yield await self._next_frame(reader)
+
+    async def _next_frame(self, reader: ChangeReader) -> str:
+        ids = await reader.take(MOST_CALLS_A_FRAME, self._state.settings.heartbeat_s)
+        calls = [live.view() for id in ids if (live := self._state.registry.get(id)) is not None]
+        if calls or reader.ended:
+            return CallsFrame(calls=calls).model_dump_json()
+        now = self._state.clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return FeedHeartbeat(time=now).model_dump_json()
+
+    def _heartbeat(self, live: LiveCall, cursor: int) -> HeartbeatEvent:
+        return heartbeat(
+            call_id=live.id,
+            external_id=live.external_id,
+            sequence=cursor,
+            time=self._state.clock.utc(),
+            event_id=f"{live.id}-heartbeat-{secrets.token_hex(6)}",
+        )

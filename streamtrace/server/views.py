@@ -1,0 +1,75 @@
+"""What the REST interface and the live feed say about calls."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+from streamtrace.events.wire import AnyCloudEvent, CallScoreData
+from streamtrace.values import EndReason, Leg
+
+
+class CallState(StrEnum):
+    """How far a call has come."""
+
+    ANNOUNCED = "announced"
+    LIVE = "live"
+    ENDED = "ended"
+
+
+class LegView(BaseModel, frozen=True):
+    """A leg and the latest decision on it."""
+
+    leg: Leg
+    codec: str
+    rate_hz: int
+    decision: CallScoreData | None
+
+
+class CallView(BaseModel, frozen=True):
+    """A call; its whole story is in its events."""
+
+    id: str
+    external_id: str | None
+    line: str | None
+    protocol: str
+    state: CallState
+    started: str = Field(description="When it came, or was announced.")
+    ended: str | None
+    reason: EndReason | None
+    legs: list[LegView]
+
+
+class CallPage(BaseModel, frozen=True):
+    """Calls, newest first."""
+
+    calls: list[CallView]
+    next: str | None = Field(None, description="Ask with `after` this for older ones.")
+
+
+class EventPage(BaseModel, frozen=True):
+    """Events of a call, oldest first."""
+
+    events: list[AnyCloudEvent]
+    next: str | None = Field(None, description="Ask with `after` this for newer ones.")
+
+
+class Announcement(BaseModel, frozen=True, extra="forbid"):
+    """A call that is about to come; the ingest stream with this external id will be it."""
+
+    external_id: str = Field(min_length=1, max_length=256)
+    line: str | None = Field(None, min_length=1, max_length=256)
+
+
+class CallsFrame(BaseModel, frozen=True):
+    """One frame of the feed of all calls: those that changed since the last."""
+
+    calls: list[CallView]
+
+
+class FeedHeartbeat(BaseModel, frozen=True):
+    """No call changed, and the feed is alive."""
+
+    type: str = "stream.heartbeat.v1"
+    time: str

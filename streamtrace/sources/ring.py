@@ -1,0 +1,79 @@
+"""Received audio that waits for the engine: bounded, and it is the oldest that goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from streamtrace.ports import LegAudio
+from streamtrace.values import SAMPLE_RATE_HZ, AudioChunk, Leg
+
+MOST_AGE_S = 2.0
+MOST_AUDIO_S = 30.0  # a sender that is much faster than real time; two megabytes
+
+
+class AudioRing:
+    """Whoever receives never waits; whoever reads waits for audio, and hears no more after `close`.
+
+    When the engine is behind, audio that has waited too long goes first, so decisions stay about
+    now. What went is missing like lost audio: positions jump.
+    """
+
+    def __init__(
+        self,
+        *,
+        most_age_s: float = MOST_AGE_S,
+        most_audio_s: float = MOST_AUDIO_S,
+        on_drop: Callable[[float], None] | None = None,
+    ) -> None:
+        self._most_age_s = most_age_s
+        self._most_samples = round(most_audio_s * SAMPLE_RATE_HZ)
+        self._on_drop = on_drop  # told how many seconds went
+        self._waiting: deque[LegAudio] = deque()
+        self._samples = 0
+        self._dropped_samples = 0
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    @property
+    def dropped_ms(self) -> int:
+        """How much audio had to go so far."""
+        return self._dropped_samples * 1000 // SAMPLE_RATE_HZ
+
+    def put(self, chunk: AudioChunk, received_at_s: float, leg: Leg = Leg.CALLER) -> None:
+        """Take in what has just been received; nothing is taken after `close`."""
+        if self._closed:
+            return
+        self._waiting.append(LegAudio(leg, chunk, received_at_s))
+        self._samples += len(chunk.pcm)
+        self._drop(received_at_s - self._most_age_s)
+        self._changed.set()
+
+    def close(self) -> None:
+        """Nothing follows; what waits can still be read."""
+        self._closed = True
+        self._changed.set()
+
+    async def __aiter__(self) -> AsyncIterator[LegAudio]:
+        while True:
+            while self._waiting:
+                audio = self._waiting.popleft()
+                self._samples -= len(audio.chunk.pcm)
+                yield audio
+            if self._closed:
+                return
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _drop(self, oldest_s: float) -> None:
+        dropped = 0
+        while len(self._waiting) > 1 and (
+            self._waiting[0].received_at_s < oldest_s or self._samples > self._most_samples
+        ):
+            samples = len(self._waiting.popleft().chunk.pcm)
+            self._samples -= samples
+            dropped += samples
+        self._dropped_samples += dropped
+        if dropped and self._on_drop is not None:
+            self._on_drop(dropped / SAMPLE_RATE_HZ)

@@ -1,0 +1,30 @@
+"""A whole server on a free loopback port, inside the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from streamtrace.server.run import listen, serve_until
+from streamtrace.settings import Settings
+
+
+@asynccontextmanager
+async def live_server(**settings: Any) -> AsyncIterator[str]:
+    """Its base URL; it drains on the way out."""
+    given = Settings(**{"slots": 32, "workers": 1, "drain_s": 2.0} | settings)
+    stop = asyncio.Event()
+    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    # Unconfigured, structlog would write to stdout, where tests look for data.
+    with capture_logs(), listen(given.host, 0) as listener:
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(serve_until(stop, given, listener, on_ready=url.set_result))
+            await asyncio.wait([serving, url], return_when=asyncio.FIRST_COMPLETED)
+            try:
+                yield url.result() if url.done() else ""
+            finally:
+                stop.set()
