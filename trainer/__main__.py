@@ -64,7 +64,13 @@ def _export(options: argparse.Namespace) -> None:
     from trainer.dataset import Dataset
     from trainer.ship import ship
 
-    ship(Dataset.load(options.data), options.run_dir, options.evaluation, options.out, name=options.id)
+    ship(
+        Dataset.load(options.data),
+        options.run_dir,
+        options.evaluation,
+        options.out,
+        name=options.id,
+    )
     print(options.out)
 
 

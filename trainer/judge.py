@@ -106,7 +106,9 @@ def judge(
         run.model.encoder, clips, prefix_steps=(EARLY_STEPS, WHOLE), name=f"judge {line}"
     )
     return [
-        judged_of(run, gallery, pooled.stats[p], pooled.speech_ms[p], [data.rows[i] for i in rows], seen)
+        judged_of(
+            run, gallery, pooled.stats[p], pooled.speech_ms[p], [data.rows[i] for i in rows], seen
+        )
         for p in range(2)
     ]
 
