@@ -19,6 +19,9 @@ PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 SERVING := $(VENV)/.serving
 DEVELOPING := $(VENV)/.developing
 
+# The demo reads these two from its environment.
+export KEEP PROTOCOLS
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench fmt clean
 
@@ -26,10 +29,10 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 demo: $(SERVING)
-	@KEEP='$(KEEP)' PROTOCOLS='$(PROTOCOLS)' $(BIN)/python -m streamtrace.demo $(ARGS)
+	@exec $(BIN)/python -m streamtrace.demo $(ARGS)
 
 test: $(DEVELOPING)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest $(ARGS)
 
 check: $(DEVELOPING)
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff . ; exit 1; }
@@ -38,7 +41,7 @@ check: $(DEVELOPING)
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(DEVELOPING)
-	@$(BIN)/streamtrace bench latency --calls 8 --seconds 12 $(ARGS)
+	@exec $(BIN)/streamtrace bench latency --calls 8 --seconds 12 $(ARGS)
 
 fmt: $(DEVELOPING)
 	@$(BIN)/ruff check --select I --fix --quiet . && $(BIN)/ruff format --quiet .

@@ -23,7 +23,7 @@ CHROMIUM = shutil.which("chromium")
 CLIPS = Path(__file__).parents[2] / "streamtrace" / "demo" / "clips"
 # The browser's own words when a socket is lost or an unknown call is asked for; both are tested.
 EXPECTED = re.compile(r"WebSocket connection|ERR_CONNECTION_REFUSED|status of 404")
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 pytestmark = [
     pytest.mark.browser,
@@ -90,7 +90,7 @@ async def test_a_call_appears_is_decided_on_and_ends() -> None:
 
         await calling
         await expect(row).to_have_attribute("data-state", "ended")
-        await expect(detail.get_by_text("hung up")).to_be_visible()
+        await expect(detail.locator(":scope > .facts")).to_contain_text("hung up")
         await expect(detail.locator(".leg > .facts")).to_contain_text("final")
 
         # A verdict is told by words, icon and colour, the last in both lights.
