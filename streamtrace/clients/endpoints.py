@@ -13,11 +13,19 @@ from streamtrace.ice_hosts import is_loopback
 REQUEST_TIMEOUT_S = 10.0
 
 
+class NoServerAddress(CallFailed):
+    """The base URL is none."""
+
+    exit_code = 2
+
+
 def endpoint(base_url: str, path: str, *, scheme: str = "http", **query: str | int | None) -> str:
     """The address of `path` under the base; with `scheme="ws"` its WebSocket twin."""
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise CallFailed(f"{base_url!r} is no server address: want http://HOST:PORT or https://…")
+        raise NoServerAddress(
+            f"{base_url!r} is no server address: want http://HOST:PORT or https://…"
+        )
     secured = "s" if parts.scheme == "https" else ""
     given = {key: value for key, value in query.items() if value is not None}
     asked = f"?{urlencode(given)}" if given else ""

@@ -11,9 +11,10 @@ import numpy as np
 
 from streamtrace.audio.resample import Resampler
 from streamtrace.clients.damage import LineDamage
+from streamtrace.clients.endpoints import endpoint
 from streamtrace.clients.follow import follow_call
 from streamtrace.clients.place import checked_codec, new_external_id, place_call
-from streamtrace.errors import CallFailed
+from streamtrace.errors import AudioError, CallFailed
 from streamtrace.sources.file import DecodedAudio, decode_file
 from streamtrace.values import Float32s
 
@@ -35,7 +36,11 @@ def run(
     """0 if every call came back with a final decision, else 1; bad arguments raise (exit 2)."""
     damage = LineDamage(loss, burst, jitter, reorder)
     checked_codec(protocol, codec, damage)
-    pcm = _mono_16k(decode_file(file))
+    endpoint(url, "/")
+    try:
+        pcm = _mono_16k(decode_file(file))
+    except AudioError as cause:
+        raise AudioError(f"{file}: {cause}") from None
     try:
         outcomes = asyncio.run(_place_all(url, pcm, protocol, codec, calls, damage))
     except KeyboardInterrupt:

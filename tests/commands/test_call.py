@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streamtrace.clients.endpoints import NoServerAddress
 from streamtrace.clients.place import CannotPlace
 from streamtrace.commands.call import run
 from streamtrace.errors import AudioError
@@ -72,5 +73,11 @@ def test_bad_arguments(protocol: str, options: dict[str, float], named: str, noi
 
 def test_a_file_that_is_no_audio(tmp_path: Path):
     (tmp_path / "notes.wav").write_text("not audio")
-    with pytest.raises(AudioError):
+    with pytest.raises(AudioError, match=r"notes\.wav: "):
         run("http://127.0.0.1:9", tmp_path / "notes.wav", protocol="whip")
+
+
+def test_an_address_that_is_none(noise: Path):
+    with pytest.raises(NoServerAddress, match="want http") as refusal:
+        run("ftp://127.0.0.1", noise, protocol="whip")
+    assert refusal.value.exit_code == 2
