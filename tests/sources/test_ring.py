@@ -1,0 +1,74 @@
+"""The ring between a receiver and the engine: bounded by age and by length, oldest first to go."""
+
+from __future__ import annotations
+
+import asyncio
+
+from streamtrace.ports import LegAudio
+from streamtrace.sources.ring import AudioRing
+from streamtrace.values import AudioChunk, Leg
+from tests.builders import tone
+
+FRAME = 320  # 20 ms
+
+
+def frame(number: int) -> AudioChunk:
+    return AudioChunk(number * FRAME, tone(FRAME))
+
+
+async def rest(ring: AudioRing) -> list[LegAudio]:
+    ring.close()
+    return [audio async for audio in ring]
+
+
+async def test_what_comes_in_comes_out_in_order_with_its_leg_and_time() -> None:
+    ring = AudioRing()
+    ring.put(frame(0), 5.0)
+    ring.put(frame(0), 5.1, Leg.CALLEE)
+    ring.put(frame(1), 5.2)
+    got = [(a.leg, a.chunk.start_sample, a.received_at_s) for a in await rest(ring)]
+    assert got == [(Leg.CALLER, 0, 5.0), (Leg.CALLEE, 0, 5.1), (Leg.CALLER, FRAME, 5.2)]
+    assert ring.dropped_ms == 0
+
+
+async def test_audio_that_waited_too_long_goes_and_its_place_stays_empty() -> None:
+    dropped: list[float] = []
+    ring = AudioRing(most_age_s=0.1, on_drop=dropped.append)
+    for number in range(10):
+        ring.put(frame(number), number * 0.02)
+    starts = [audio.chunk.start_sample for audio in await rest(ring)]
+    assert starts == [number * FRAME for number in range(4, 10)]
+    assert ring.dropped_ms == 80
+    assert round(sum(dropped), 6) == 0.08
+
+
+async def test_a_burst_is_bounded_by_its_length() -> None:
+    ring = AudioRing(most_audio_s=0.1)
+    for number in range(100):
+        ring.put(frame(number), 0.0)
+    starts = [audio.chunk.start_sample for audio in await rest(ring)]
+    assert starts == [number * FRAME for number in range(95, 100)]
+
+
+async def test_one_chunk_longer_than_the_ring_is_kept() -> None:
+    ring = AudioRing(most_audio_s=0.01)
+    ring.put(frame(0), 0.0)
+    assert len(await rest(ring)) == 1
+
+
+async def test_a_reader_waits_for_audio_and_for_the_end() -> None:
+    ring = AudioRing()
+    reading = asyncio.create_task(anext(aiter(ring)))
+    await asyncio.sleep(0)
+    assert not reading.done()
+    ring.put(frame(3), 0.0)
+    assert (await reading).chunk.start_sample == 3 * FRAME
+    ending = asyncio.create_task(rest(ring))
+    assert await ending == []
+
+
+async def test_nothing_is_taken_behind_the_end() -> None:
+    ring = AudioRing()
+    ring.close()
+    ring.put(frame(0), 0.0)
+    assert await rest(ring) == []

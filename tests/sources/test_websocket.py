@@ -1,0 +1,157 @@
+"""A call over a WebSocket, without one: a scripted socket, real dialects."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streamtrace.audio.pcm16 import encode_pcm16
+from streamtrace.errors import ProtocolViolation
+from streamtrace.ports import CallBound, LegAudio, LegOpened, SourceEnded, SourceItem
+from streamtrace.protocols.ingest import MediaStream
+from streamtrace.protocols.pcm import PcmStream
+from streamtrace.protocols.twilio import TwilioStream
+from streamtrace.sources.ring import AudioRing
+from streamtrace.sources.websocket import SocketPatience, WebSocketSource
+from streamtrace.values import EndReason, Leg
+from tests.builders import tone
+from tests.fakes import FakeClock
+from tests.protocols.twilio_messages import twilio_media, twilio_start, twilio_stop
+
+GOODBYE = {"type": "websocket.disconnect", "code": 1000, "reason": ""}
+VANISHED = {"type": "websocket.disconnect", "code": 1005}
+
+
+class ScriptedSocket:
+    """Receives what a test wrote down, then nothing for ever."""
+
+    def __init__(self, *script: str | bytes | dict[str, Any]) -> None:
+        self._script = list(script)
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        if not self._script:
+            await asyncio.Event().wait()
+        given = self._script.pop(0)
+        if isinstance(given, dict):
+            return given
+        return {"type": "websocket.receive", "text" if isinstance(given, str) else "bytes": given}
+
+
+@asynccontextmanager
+async def reading(
+    stream: MediaStream,
+    *script: str | bytes | dict[str, Any],
+    patience: SocketPatience | None = None,
+):
+    source = WebSocketSource(
+        ScriptedSocket(*script),
+        stream,
+        FakeClock(),
+        patience or SocketPatience(start_s=5, idle_s=5),
+        AudioRing(),
+    )
+    task = asyncio.create_task(source.read())
+    try:
+        yield source
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def items(stream: MediaStream, *script: Any, **keys: Any) -> list[SourceItem]:
+    async with reading(stream, *script, **keys) as source:
+        return [item async for item in source]
+
+
+async def test_a_twilio_call() -> None:
+    got = await items(
+        TwilioStream(), twilio_start("inbound", "outbound"), twilio_media(1), twilio_stop()
+    )
+    assert got[0] == CallBound("CA1", {"line": "sales"})
+    assert got[1:3] == [LegOpened(Leg.CALLER, "PCMU", 8_000), LegOpened(Leg.CALLEE, "PCMU", 8_000)]
+    assert got[-1] == SourceEnded(EndReason.HUNG_UP)
+    audio = [one for one in got if isinstance(one, LegAudio)]
+    assert sum(len(one.chunk.pcm) for one in audio) == 320
+    assert audio[0].received_at_s == FakeClock().now()
+
+
+async def test_samples_arrive_as_they_were_sent() -> None:
+    pcm = tone(1_000)
+    got = await items(PcmStream(16_000, 1), encode_pcm16(pcm), GOODBYE)
+    heard = np.concatenate([one.chunk.pcm for one in got if isinstance(one, LegAudio)])
+    assert np.allclose(heard, pcm, atol=1 / 32_768)
+
+
+async def test_lost_frames_stay_a_hole() -> None:
+    script = [twilio_start(), twilio_media(1), twilio_media(101), twilio_stop()]
+    got = [one.chunk for one in await items(TwilioStream(), *script) if isinstance(one, LegAudio)]
+    starts = {chunk.start_sample for chunk in got}
+    assert 0 in starts
+    assert 2 * 100 * 160 in starts
+    assert sum(len(chunk.pcm) for chunk in got) == 640
+
+
+async def test_what_was_held_back_comes_when_the_far_side_vanishes() -> None:
+    got = await items(TwilioStream(), twilio_start(), twilio_media(1), twilio_media(3), VANISHED)
+    assert got[-1] == SourceEnded(EndReason.SOURCE_LOST)
+    assert sum(len(one.chunk.pcm) for one in got if isinstance(one, LegAudio)) == 640
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (GOODBYE, EndReason.HUNG_UP),
+        ({"type": "websocket.disconnect", "code": 1001, "reason": ""}, EndReason.HUNG_UP),
+        ({"type": "websocket.disconnect", "code": 1005, "reason": ""}, EndReason.HUNG_UP),
+        (VANISHED, EndReason.SOURCE_LOST),
+        ({"type": "websocket.disconnect", "code": 1006}, EndReason.SOURCE_LOST),
+        ({"type": "websocket.disconnect", "code": 1011, "reason": "oops"}, EndReason.SOURCE_LOST),
+    ],
+)
+async def test_goodbyes_and_losses(message: dict[str, Any], reason: EndReason) -> None:
+    assert (await items(PcmStream(), b"\0\0", message))[-1] == SourceEnded(reason)
+
+
+@pytest.mark.parametrize(
+    ("stream", "script", "code"),
+    [
+        (TwilioStream(), ["{"], 1007),
+        (TwilioStream(), [twilio_media(1)], 4400),
+        (TwilioStream(), [twilio_start(), twilio_start()], 4409),
+        (PcmStream(), [json.dumps({"sampleRate": 1})], 4400),
+        (PcmStream(), [b"\0\0", {"type": "websocket.disconnect", "code": 1009}], 1009),
+    ],
+)
+async def test_violations_are_raised_behind_what_was_heard(
+    stream: MediaStream, script: list[Any], code: int
+) -> None:
+    async with reading(stream, *script) as source:
+        with pytest.raises(ProtocolViolation) as violation:
+            [item async for item in source]
+    assert violation.value.close_code == code
+    assert source.violation is violation.value
+
+
+async def test_a_stream_that_never_starts() -> None:
+    patience = SocketPatience(start_s=0.02, idle_s=5)
+    async with reading(TwilioStream(), patience=patience) as source:
+        assert await source.began() is None
+        assert [item async for item in source] == [SourceEnded(EndReason.START_TIMEOUT)]
+
+
+async def test_a_stream_that_falls_silent() -> None:
+    patience = SocketPatience(start_s=5, idle_s=0.02)
+    got = await items(PcmStream(), b"\0\0", patience=patience)
+    assert got[-1] == SourceEnded(EndReason.IDLE_TIMEOUT)
+
+
+async def test_a_reader_that_is_given_up_ends_the_call() -> None:
+    async with reading(PcmStream(), b"\0\0") as source:
+        await source.began()
+    assert [item async for item in source][-1] == SourceEnded(EndReason.SOURCE_LOST)
