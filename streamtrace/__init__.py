@@ -12,7 +12,7 @@ __all__ = ["Call", "Engine", "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    """Import the engine on first use, so that the encoder alone needs neither server nor runtime."""
+    """Import the engine on first use: the encoder alone needs neither server nor runtime."""
     if name in {"Call", "Engine"}:
         from streamtrace import engine
 

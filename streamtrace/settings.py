@@ -18,10 +18,8 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
-from pydantic_settings import (
     SettingsError as SourceError,
+    TomlConfigSettingsSource,
 )
 
 from streamtrace.errors import SettingsError
