@@ -28,22 +28,31 @@ _ROOT = Path(__file__).resolve().parents[1]
 _PERCENTILES = (50, 95, 99)
 
 
-def run(*, as_json: bool, calls: int = 20, seconds: float = 30.0, model: Path | None) -> int:
+def run(
+    *,
+    as_json: bool,
+    calls: int = 20,
+    seconds: float = 30.0,
+    model: Path | None = None,
+    rounds: int = ROUNDS,
+) -> int:
     """Print the outcome; 1 if a call came back without a final decision."""
     bundle = load_bundle(model)
-    rounds = asyncio.run(_rounds(calls, seconds, model))
+    busy = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+    held = asyncio.run(_hold_rounds(rounds, calls, seconds, model))
     found = summarise(
-        rounds,
+        held,
         {
             "calls": calls,
             "seconds": seconds,
-            "rounds": len(rounds),
+            "rounds": rounds,
             "protocols": "+".join(PROTOCOLS),
             "model": bundle.ref.id,
+            "load average before": busy,
         },
     ).as_json()
     print(json.dumps(found, indent=2) if as_json else as_markdown(found))
-    failed = [call for held in rounds for call in held if not call["is_final"]]
+    failed = [call for one in held for call in one if not call["is_final"]]
     for call in failed:
         print(f"bench latency: {call['protocol']}: {call['failure']}", file=sys.stderr)
     return 1 if failed else 0
@@ -67,13 +76,15 @@ def summarise(rounds: list[list[dict[str, Any]]], settings: dict[str, Any]) -> R
     return Report("latency", settings, found)
 
 
-async def _rounds(calls: int, seconds: float, model: Path | None) -> list[list[dict[str, Any]]]:
+async def _hold_rounds(
+    rounds: int, calls: int, seconds: float, model: Path | None
+) -> list[list[dict[str, Any]]]:
     arguments = [] if model is None else ["--model", str(await asyncio.to_thread(model.resolve))]
     async with local_server(*arguments) as server:
-        await _load(server.url, min(calls, 4), 2.0)  # warms both processes up
+        await _load(server.url, min(calls, 2), 1.0)  # warms both processes up
         held: list[list[dict[str, Any]]] = []
-        for number in range(ROUNDS):
-            print(f"round {number + 1} of {ROUNDS}: {calls} calls …", file=sys.stderr)
+        for number in range(rounds):
+            print(f"round {number + 1} of {rounds}: {calls} calls …", file=sys.stderr)
             held.append(await _load(server.url, calls, seconds))
         return held
 

@@ -40,7 +40,7 @@ def run() -> int:
     table = Table("what", "state", "detail", "what to do")
     for finding in findings:
         table.add_row(finding.what, finding.state.value, finding.detail, finding.remedy)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    Console(width=None if sys.stdout.isatty() else 160, markup=False).print(table)
     return 1 if any(finding.state is State.FAILS for finding in findings) else 0
 
 

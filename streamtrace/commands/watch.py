@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
@@ -58,8 +59,8 @@ class Picture:
             table.add_column(name, overflow="fold")
         for call in self.calls():
             head = (
-                call["external_id"] or call["id"],
-                call["protocol"],
+                _plain(call["external_id"] or call["id"]),
+                _plain(call["protocol"]),
                 call["state"],
                 _length(call),
             )
@@ -111,5 +112,10 @@ def _leg_cells(leg: dict[str, Any]) -> tuple[str, str, str, str]:
         leg["leg"],
         f"[{_STYLES.get(verdict, 'default')}]{verdict}[/]",
         f"{decision['spoof_probability']:.2f}",
-        f"{top['source']} {top['probability']:.2f}",
+        f"{_plain(top['source'])} {top['probability']:.2f}",
     )
+
+
+def _plain(text: str) -> str:
+    """Callers choose their ids: neither markup nor terminal sequences in them may act here."""
+    return escape("".join(one if one.isprintable() else "?" for one in text))

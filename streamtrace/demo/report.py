@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from streamtrace.clients.follow import EventJson
@@ -59,7 +60,7 @@ def print_table(console: Console, calls: Sequence[Progress]) -> None:
         truth = call.caller.truth if call.caller.is_human else f"synthetic: {call.caller.truth}"
         head = (str(call.number), call.route.name, truth)
         if data is None:
-            table.add_row(*head, f"[red]{progress.failure or 'no decision'}[/]", "", "", "")
+            table.add_row(*head, f"[red]{escape(progress.failure or 'no decision')}[/]", "", "", "")
             continue
         verdict, first = data["verdict"], data["first_verdict_ms"]
         table.add_row(

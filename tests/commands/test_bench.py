@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import streamtrace
-from benchmarks.latency import summarise
+from benchmarks.latency import run, summarise
 from benchmarks.report import as_markdown
+from tests.bundles import tiny_model
 from tests.commands.cli import RunCli
 
 
@@ -61,3 +62,13 @@ def test_summary_of_rounds() -> None:
 def test_nothing_measured_is_null() -> None:
     found = summarise([[]], {}).as_json()
     assert json.loads(json.dumps(found))["results"]["first_verdict_ms"]["median"] is None
+
+
+def test_latency_of_real_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny_model().bundle.path
+    code = run(as_json=True, calls=2, seconds=2.0, model=model, rounds=1)
+    found = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert found["settings"]["model"] == "tiny"
+    for key in ("p50", "p95", "p99"):
+        assert 0 < found["results"][f"decision_latency_{key}_ms"]["median"] < 60_000

@@ -47,6 +47,14 @@ def test_a_leg_without_and_with_a_decision() -> None:
         assert word in text
 
 
+def test_a_caller_s_id_cannot_paint() -> None:
+    picture = Picture()
+    picture.take({"calls": [call(1) | {"external_id": "[red]\x1b[2Jx[/red]"}]})
+    text = drawn(picture)
+    assert "[red]?[2Jx[/red]" in text
+    assert "\x1b[2J" not in text
+
+
 def test_live_calls_first_and_old_ones_leave() -> None:
     picture = Picture()
     picture.take({"calls": [call(n, ended=n != 3) for n in range(MOST_CALLS + 50)]})
