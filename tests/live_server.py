@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,13 +15,17 @@ from streamtrace.settings import Settings
 
 
 @asynccontextmanager
-async def live_server(**settings: Any) -> AsyncIterator[str]:
+async def live_server(
+    *, send_buffer_bytes: int | None = None, **settings: Any
+) -> AsyncIterator[str]:
     """Its base URL; it drains on the way out."""
     given = Settings(**{"slots": 32, "workers": 1, "drain_s": 2.0} | settings)
     stop = asyncio.Event()
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     # Unconfigured, structlog would write to stdout, where tests look for data.
     with capture_logs(), listen(given.host, 0) as listener:
+        if send_buffer_bytes is not None:  # the system's own would take megabytes
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(serve_until(stop, given, listener, on_ready=url.set_result))
             await asyncio.wait([serving, url], return_when=asyncio.FIRST_COMPLETED)

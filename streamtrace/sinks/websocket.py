@@ -12,6 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 from streamtrace.errors import StreamTraceError
 from streamtrace.sinks.channel import SlowReader
 
+CLOSE_S = 0.5
 MOST_REASON_BYTES = 120  # a close frame holds 123
 
 
@@ -58,9 +59,10 @@ async def send_text(socket: SendingSocket, text: str, *, within_s: float) -> Non
 
 
 async def close(socket: SendingSocket, code: int, reason: str) -> None:
-    """Close, unless the far side was first."""
-    with suppress(WebSocketDisconnect, RuntimeError):
-        await socket.close(code, reason.encode()[:MOST_REASON_BYTES].decode(errors="ignore"))
+    """Close, unless the far side was first, or does not even read that."""
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(CLOSE_S):
+            await socket.close(code, reason.encode()[:MOST_REASON_BYTES].decode(errors="ignore"))
 
 
 async def _send(

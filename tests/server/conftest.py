@@ -1,0 +1,28 @@
+"""One server for the tests of a module that do nothing to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from tests.live_server import live_server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_url() -> AsyncIterator[str]:
+    """Its base URL. A task of its own holds the server, since fixtures begin and end in two."""
+    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+
+    async def hold() -> None:
+        async with live_server(feed_interval_s=0.05, heartbeat_s=0.2) as at:
+            url.set_result(at)
+            await over.wait()
+
+    holding = asyncio.create_task(hold())
+    await asyncio.wait([holding, url], return_when=asyncio.FIRST_COMPLETED)
+    yield url.result() if url.done() else str(holding.result())
+    over.set()
+    await holding
