@@ -10,7 +10,8 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from streamtrace.server.run import listen, serve_until
+from streamtrace.server.listening import listen
+from streamtrace.server.serving import serve_until
 from streamtrace.settings import Settings
 
 

@@ -1,0 +1,71 @@
+"""Where the server listens, checked before anything slow: the port, and the certificate."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import sys
+
+from streamtrace.errors import SettingsError, StreamTraceError
+from streamtrace.settings import Settings
+
+BACKLOG = 2048
+
+
+class CannotListen(StreamTraceError):
+    """The address cannot be listened on; the text says why and what to do."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    place = f"{host}:{port}"
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        # Connections inherit it: without, an answer's body waits 40 ms for its headers' receipt.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sys.platform != "win32":  # there it would share the port with whoever has it
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        return listener
+    except socket.gaierror:
+        listener.close()
+        raise CannotListen(f"cannot listen on {place}: no such host; give an address") from None
+    except OSError as cause:
+        listener.close()
+        if cause.errno == errno.EADDRINUSE:
+            reason = "the port is in use; stop what listens there, or choose another with --port"
+        elif cause.errno == errno.EACCES:
+            reason = "not allowed; ports under 1024 are the system's, choose another with --port"
+        else:
+            reason = f"{cause.strerror}; choose an address of this machine with --host"
+        raise CannotListen(f"cannot listen on {place}: {reason}") from None
+
+
+def check_tls(settings: Settings) -> None:
+    """Raise `SettingsError` where certificate and key cannot be used."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return
+    for key, path in (("tls_cert", settings.tls_cert), ("tls_key", settings.tls_key)):
+        try:
+            path.open("rb").close()
+        except OSError as cause:
+            raise SettingsError(f"{key}={path}: {cause.strerror}; want a PEM file") from None
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            settings.tls_cert, settings.tls_key
+        )
+    except ssl.SSLError:
+        raise SettingsError(
+            f"tls_cert={settings.tls_cert}, tls_key={settings.tls_key}: "
+            "want a certificate chain and its own key without a password, both PEM"
+        ) from None
+
+
+def base_url(settings: Settings, listener: socket.socket) -> str:
+    """Where the server is reached."""
+    scheme = "http" if settings.tls_cert is None else "https"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{scheme}://{host}:{listener.getsockname()[1]}"
