@@ -19,6 +19,7 @@ from streamtrace.clients.endpoints import open_websocket
 from streamtrace.errors import CallFailed
 
 MOST_CALLS = 100  # ended ones leave first
+_RATIOS = {"call": 2, "source": 2}  # the long ones take what the others leave
 _STYLES = {"synthetic": "red", "bonafide": "green", "inconclusive": "yellow", "no_speech": "dim"}
 
 CallJson = dict[str, Any]
@@ -56,7 +57,7 @@ class Picture:
             "synthetic",
             "source",
         ):
-            table.add_column(name, overflow="fold")
+            table.add_column(name, overflow="ellipsis", no_wrap=True, ratio=_RATIOS.get(name))
         for call in self.calls():
             head = (
                 _plain(call["external_id"] or call["id"]),

@@ -35,7 +35,7 @@ def printed(thing: object) -> str:
 
 def test_a_decision() -> None:
     line = printed(decision_line(CALL, score(is_final=False)))
-    assert line.split() == "1.44 s 1 whip/opus flite synthetic 0.93 flite 0.70".split()
+    assert " ".join(line.split()) == "1.44 s 1 whip/opus flite synthetic 0.93 flite 0.70"
     assert printed(decision_line(CALL, score(is_final=True))).split()[-1] == "final"
 
 
