@@ -80,7 +80,7 @@ class Settings(BaseSettings):
         1_024, ge=16, le=1_048_576, description="A call's older events are no longer held."
     )
     ended_calls_kept: int = Field(
-        200, ge=0, le=1_048_576, description="Ended calls that can still be looked up."
+        200, ge=1, le=1_048_576, description="Ended calls that can still be looked up."
     )
     subscriber_queue: int = Field(
         256, ge=8, le=65_536, description="Events a live subscriber may be behind."

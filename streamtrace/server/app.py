@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 import streamtrace
-from streamtrace.server import calls, ingest, operations, problems, streams, whip
+from streamtrace.server import calls, ingest, limits, operations, problems, streams, whip
 from streamtrace.server.state import ServerState
 
 ABOUT = "Is the voice on the line human or synthetic, which system made it, and how sure is that."
@@ -22,6 +22,7 @@ def create_app(state: ServerState) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
+    app.add_middleware(limits.BodyLimit, most_bytes=state.settings.frame_limit_bytes)
     app.add_middleware(operations.SecurityHeaders)
     for part in (operations, calls, streams, ingest, whip):
         app.include_router(part.routes(state))

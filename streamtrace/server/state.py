@@ -190,7 +190,7 @@ class ServerState:
                 await drive(self._bounded(source), live.call)
             except StreamTraceError as failure:
                 live.failure = failure
-                log.warning("call failed", exc_info=failure)
+                log.warning("call failed", exc_info=failure, close_code=failure.close_code)
             except Exception as failure:
                 live.failure = StreamTraceError("the server failed here; its log says where")
                 log.error("call failed", exc_info=failure)

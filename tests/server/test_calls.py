@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -132,6 +133,17 @@ async def test_refusals_of_announcements_do_not_repeat_what_was_sent(shared_url:
             answer = await client.post("/v1/calls", json=body)
             assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
             assert "+4930" not in answer.text
+
+
+async def test_a_body_that_is_too_large(shared_url: str) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 1024
+
+    async with http(shared_url) as client:
+        headers = {"content-type": "application/json"}
+        answer = await client.post("/v1/calls", content=endless(), headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
 
 
 async def test_a_wrong_cursor(shared_url: str) -> None:

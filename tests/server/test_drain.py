@@ -9,7 +9,9 @@ import time
 from asyncio.subprocess import PIPE
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
+from tests.live_server import live_server
 from tests.server.peers import closed_with, finals, http, kinds, messages, refused_with, talk, ws
 
 CALLS = 10
@@ -39,10 +41,8 @@ async def test_ten_live_calls_have_their_finals_when_the_server_is_told_to_go(
             talking = [asyncio.create_task(talk(call)) for call in calls]
             feed = await open_sockets.enter_async_context(ws(url, "/v1/calls"))
             hearing = [asyncio.create_task(messages(call)) for call in calls]
-            await asyncio.sleep(1.0)
-            async with http(url) as client:
-                live = (await client.get("/v1/calls?state=live")).json()["calls"]
-            assert len(live) == CALLS
+            await asyncio.sleep(1.0)  # a second of talk each, at least for most
+            live = await live_calls(url, CALLS)
             streams = [
                 await open_sockets.enter_async_context(ws(url, f"/v1/calls/{call['id']}/events"))
                 for call in live
@@ -74,13 +74,20 @@ async def test_ten_live_calls_have_their_finals_when_the_server_is_told_to_go(
     assert all(line["level"] == "info" for line in lines)
 
 
-async def test_a_draining_server_takes_nobody() -> None:
-    from tests.live_server import live_server
+async def live_calls(url: str, wanted: int) -> list[dict[str, Any]]:
+    async with http(url) as client, asyncio.timeout(20):
+        while True:
+            calls = (await client.get("/v1/calls?state=live")).json()["calls"]
+            if len(calls) == wanted:
+                return calls
+            await asyncio.sleep(0.05)
 
+
+async def test_a_draining_server_takes_nobody() -> None:
     leaving = asyncio.Event()
 
     async def hold(url: asyncio.Future[str]) -> None:
-        async with live_server() as at:
+        async with live_server(drain_s=20) as at:  # it ends as soon as the last stream has
             url.set_result(at)
             await leaving.wait()
 

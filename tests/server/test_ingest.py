@@ -159,7 +159,7 @@ async def newest(client: httpx.AsyncClient, state: str) -> dict[str, Any]:
 
 async def test_silence_is_given_up() -> None:
     async with (
-        live_server(start_timeout_s=0.1, media_idle_timeout_s=0.2) as url,
+        live_server(start_timeout_s=0.5, media_idle_timeout_s=0.5) as url,
         http(url) as client,
     ):
         async with ws(url, "/v1/ingest/twilio") as never:
