@@ -17,7 +17,7 @@ from streamtrace.fusion.fuse import FusionParams
 from streamtrace.fusion.policy import Policy
 from trainer.calibrate import Judged, fit, fit_policy, fuse_all
 from trainer.dataset import Dataset
-from trainer.judge import build_gallery, join, judge, load_run
+from trainer.judge import hear, join, judge, load_run
 from trainer.lines import LINES
 from trainer.manifest import CLASSICAL_FAMILIES, DataError, Row
 from trainer.metrics import (
@@ -68,12 +68,13 @@ def evaluate(data: Dataset, runs: Sequence[Path], out: Path) -> Evaluation:
         train = data.training_rows(run.config.folds, fold)
         test = data.held_out_rows(run.config.folds, fold)
         seen = {data.rows[i].source for i in train}
-        gallery = build_gallery(run, data, train)
+        heard = hear(run, data, train, test, out / f"fold{fold}.safetensors")
+        rows = [data.rows[i] for i in test]
         whole: dict[str, Judged] = {}
         early: dict[str, Judged] = {}
         for line in LINES:
-            early[line], whole[line] = judge(run, gallery, data, test, seen, line=line)
-        folds.append(FoldResult([data.rows[i] for i in test], whole, early, train, test))
+            early[line], whole[line] = judge(run, heard, rows, seen, line)
+        folds.append(FoldResult(rows, whole, early, train, test))
     if len(folds) < 2:
         raise DataError("evaluate: want the runs of at least two held-out folds")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_tensors, save_file as save_tensors
 from safetensors.torch import load_file
 
 from streamtrace.fusion.evidence import Evidence, gather_evidence
@@ -23,7 +26,7 @@ from trainer.catalog import catalog_of
 from trainer.checkpoint import find_checkpoint
 from trainer.config import TrainConfig, config_from_dict
 from trainer.dataset import Dataset
-from trainer.embed import WHOLE, pooled_statistics
+from trainer.embed import WHOLE, Pooled, pooled_statistics
 from trainer.lines import LINES, over_line
 from trainer.manifest import DataError, Row
 from trainer.model import TracingModel
@@ -40,6 +43,7 @@ class Run:
     model: TracingModel
     heads: Heads
     catalog: Catalog
+    key: bytes  # of the weights
 
 
 def load_run(out: Path, data: Dataset) -> Run:
@@ -56,9 +60,50 @@ def load_run(out: Path, data: Dataset) -> Run:
         sources=len(catalog.sources),
         families=len(catalog.families),
     )
-    model.load_state_dict(load_file(folder / "average.safetensors"))
+    weights = folder / "average.safetensors"
+    model.load_state_dict(load_file(weights))
     model.eval()
-    return Run(config, int(state["step"]), model, Heads.from_tensors(model.head_tensors()), catalog)
+    return Run(
+        config=config,
+        step=int(state["step"]),
+        model=model,
+        heads=Heads.from_tensors(model.head_tensors()),
+        catalog=catalog,
+        key=hashlib.sha256(weights.read_bytes()).digest(),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """All that a run's encoder has to say of a fold; what is made of it costs nothing."""
+
+    gallery: Gallery
+    pooled: dict[str, Pooled]  # by line, at EARLY_STEPS and at the end of each clip
+
+
+def hear(run: Run, data: Dataset, train: Sequence[int], test: Sequence[int], cache: Path) -> Heard:
+    """Run the encoder over a fold once; `cache` holds the result for the next time."""
+    try:
+        tensors: dict[str, npt.NDArray[Any]] = load_tensors(cache)
+    except (OSError, SafetensorError):
+        tensors = {}
+    if tensors.get("key", np.zeros(0)).tobytes() != run.key:
+        tensors = {"key": np.frombuffer(run.key, np.uint8), **gallery_tensors(run, data, train)}
+        for line in LINES:
+            clips = [over_line(data.clips.pcm(i), line) for i in test]
+            pooled = pooled_statistics(
+                run.model.encoder, clips, prefix_steps=(EARLY_STEPS, WHOLE), name=f"judge {line}"
+            )
+            tensors |= {f"{line}.stats": pooled.stats, f"{line}.speech_ms": pooled.speech_ms}
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        partial = cache.with_suffix(".partial")
+        save_tensors(tensors, partial)
+        partial.replace(cache)
+    size = tensors["gallery.prototypes"].shape[1]
+    return Heard(
+        Gallery.from_tensors(tensors, sources=len(run.catalog.sources), size=size),
+        {line: Pooled(tensors[f"{line}.stats"], tensors[f"{line}.speech_ms"]) for line in LINES},
+    )
 
 
 def gallery_tensors(run: Run, data: Dataset, rows: Sequence[int]) -> dict[str, npt.NDArray[Any]]:
@@ -84,32 +129,12 @@ def gallery_tensors(run: Run, data: Dataset, rows: Sequence[int]) -> dict[str, n
     return {"gallery.prototypes": prototypes.astype(np.float32), "gallery.owner": owners}
 
 
-def build_gallery(run: Run, data: Dataset, rows: Sequence[int]) -> Gallery:
-    """The gallery of a run, as serving builds it from a bundle."""
-    tensors = gallery_tensors(run, data, rows)
-    size = tensors["gallery.prototypes"].shape[1]
-    return Gallery.from_tensors(tensors, sources=len(run.catalog.sources), size=size)
-
-
-def judge(
-    run: Run,
-    gallery: Gallery,
-    data: Dataset,
-    rows: Sequence[int],
-    seen: set[str],
-    *,
-    line: str,
-) -> list[Judged]:
+def judge(run: Run, heard: Heard, rows: Sequence[Row], seen: set[str], line: str) -> list[Judged]:
     """Evidence on `rows` over `line`: at EARLY_STEPS, then at the end of each clip."""
-    clips = [over_line(data.clips.pcm(i), line) for i in rows]
-    pooled = pooled_statistics(
-        run.model.encoder, clips, prefix_steps=(EARLY_STEPS, WHOLE), name=f"judge {line}"
-    )
+    pooled = heard.pooled[line]
     return [
-        judged_of(
-            run, gallery, pooled.stats[p], pooled.speech_ms[p], [data.rows[i] for i in rows], seen
-        )
-        for p in range(2)
+        judged_of(run, heard.gallery, stats, speech_ms, rows, seen)
+        for stats, speech_ms in zip(pooled.stats, pooled.speech_ms, strict=True)
     ]
 
 
