@@ -26,6 +26,7 @@ from streamtrace.values import (
 
 FUSION: dict[str, object] = {
     "w_logit": 1.0,
+    "w_spectral": 0.5,
     "w_gallery": 2.0,
     "bias": 0.1,
     "s0": 1.0,
@@ -78,6 +79,31 @@ def head_tensors(
         "family.scale": np.array([6.0], np.float32),
         "gallery.prototypes": unit(normal(3 * (sources + 1), size)),
         "gallery.owner": np.tile(np.arange(sources + 1), 3),
+    }
+
+
+def ensemble_tensors(
+    dim: int, cepstra: int, size: int, sources: int, families: int, seed: int = 0
+) -> dict[str, npt.NDArray[Any]]:
+    """`head_tensors` with a spectral member of embedding width 4 behind the learned one."""
+    rng = np.random.default_rng(seed + 1)
+
+    def normal(*shape: int) -> Float32s:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    whole = size + 4
+    return head_tensors(dim, size, sources, families, seed) | {
+        "spectral.embed.mean": normal(2 * cepstra),
+        "spectral.embed.scale": np.abs(normal(2 * cepstra)) + np.float32(0.5),
+        "spectral.hidden.weight": normal(7, 2 * cepstra),
+        "spectral.hidden.bias": normal(7),
+        "spectral.embed.weight": normal(4, 7),
+        "spectral.embed.bias": normal(4),
+        "spectral.spoof.weight": normal(4),
+        "spectral.spoof.bias": normal(1),
+        "source.weight": unit(normal(sources, whole)),
+        "family.weight": unit(normal(families, whole)),
+        "gallery.prototypes": unit(normal(3 * (sources + 1), whole)),
     }
 
 

@@ -55,7 +55,14 @@ def tiny_model() -> TinyModel:
     from streamtrace.encoder.conformer import EncoderConfig
 
     config = EncoderConfig(
-        width=16, layers=2, heads=2, left_steps=3, kernel=5, subsample_channels=(4, 6)
+        width=16,
+        layers=2,
+        heads=2,
+        left_steps=3,
+        kernel=5,
+        subsample_channels=(4, 6),
+        wide_cepstra=4,
+        low_cepstra=3,
     )
     path = CACHE / f"tiny-{_recipe_sum()}"
     if not path.is_dir():  # an export takes seconds: one serves all runs until the recipe changes
@@ -167,6 +174,7 @@ def random_bundle(
         },
         "fusion": {
             "w_logit": 1.0,
+            "w_spectral": 0.0,
             "w_gallery": 1.0,
             "bias": 0.0,
             "s0": 1.0,
@@ -191,7 +199,7 @@ def random_bundle(
     write_bundle(
         out_dir,
         encoder=encoder or random_encoder(config, seed=seed),
-        heads=random_heads(config.width, sources, seed=seed),
+        heads=random_heads(config.embedding_width, sources, seed=seed),
         meta=meta,
         model_card=UNTRAINED,
     )

@@ -178,7 +178,7 @@ def test_the_call_holds_on_to_its_verdict_and_the_window_does_not() -> None:
         """Frames without spread whose pooled statistics give this spoof logit."""
         mean = np.zeros(DIM, np.float32)
         at_rest = heads.scores(np.concatenate([mean, np.full(DIM, 1e-5**0.5)]).astype(np.float32))
-        slope = heads.spoof_weight @ heads.embed_weight[:, :DIM]
+        slope = heads.learned.spoof_weight @ heads.learned.embed_weight[:, :DIM]
         return (slope * (logit - at_rest.spoof_logit) / (slope @ slope)).astype(np.float32)
 
     def fed(index: int, logit: float, attention: float):

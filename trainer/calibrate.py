@@ -16,6 +16,8 @@ from trainer.manifest import DataError
 
 Ints = npt.NDArray[np.int64]
 
+UNKNOWN_PRIOR = 0.2  # of a synthetic voice being by a system never met
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
@@ -31,29 +33,28 @@ class Judged:
 
 
 def fit_spoof(judged: Judged) -> dict[str, float]:
-    """Logistic calibration of spoof logit and gallery contrast, shrunk for little speech."""
+    """Logistic calibration of both members' logits and the gallery, shrunk for little speech."""
     e = judged.evidence
     contrast = e.similarity[:, :-1].max(axis=1) - e.similarity[:, -1]
     speech_s = e.speech_ms / 1000
     y = np.where(judged.synthetic, 1.0, -1.0)
 
     def cost(p: npt.NDArray[np.float64]) -> float:
-        w_logit, w_gallery, bias, log_s0 = p
-        x = w_logit * e.spoof_logit + w_gallery * contrast + bias
+        w_logit, w_spectral, w_gallery, bias, log_s0 = p
+        x = w_logit * e.spoof_logit + w_spectral * e.spectral_logit + w_gallery * contrast + bias
         llr = x * speech_s / (speech_s + np.exp(log_s0))
         return float((judged.weight * np.logaddexp(0, -y * llr)).sum() + 1e-3 * (p**2).sum())
 
     best = minimize(
         cost,
-        np.array([0.5, 0.5, 0.0, -0.5]),
+        np.array([0.5, 0.5, 0.5, 0.0, -0.5]),
         method="L-BFGS-B",
-        bounds=[(0, 10), (0, 20), (-5, 5), (np.log(0.05), np.log(3.0))],
+        bounds=[(0, 10), (0, 10), (0, 20), (-5, 5), (np.log(0.05), np.log(3.0))],
     ).x
+    names = ("w_logit", "w_spectral", "w_gallery", "bias")
     return {
-        "w_logit": float(best[0]),
-        "w_gallery": float(best[1]),
-        "bias": float(best[2]),
-        "s0": float(np.exp(best[3])),
+        **{n: float(v) for n, v in zip(names, best, strict=False)},
+        "s0": float(np.exp(best[4])),
     }
 
 
@@ -66,8 +67,8 @@ def fit_novelty(judged: Judged) -> dict[str, float]:
     kinds = (unknown > 0).sum(), (unknown < 0).sum()
     if not all(kinds):
         return {"nov_sim": 0.0, "nov_energy": 0.0, "nov_bias": 0.0}  # nothing to tell apart
-    # Both kinds count the same, whatever their share: how common new systems are is not known.
-    weight = np.where(unknown > 0, 0.5 / kinds[0], 0.5 / kinds[1])
+    # How common new systems are among calls is not known, and no clip collection tells.
+    weight = np.where(unknown > 0, UNKNOWN_PRIOR / kinds[0], (1 - UNKNOWN_PRIOR) / kinds[1])
 
     def cost(p: npt.NDArray[np.float64]) -> float:
         n = -p[0] * similarity - p[1] * energy + p[2]

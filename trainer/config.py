@@ -18,6 +18,9 @@ class ModelConfig:
     embedding: int = 96
     dropout: float = 0.2
     source_scale: float = 16.0  # of the cosine between embedding and class vector
+    spectral_embedding: int = 48  # the member on cepstra, where the encoder has them
+    spectral_hidden: int = 96
+    spectral_dropout: float = 0.3
 
 
 @dataclass(frozen=True)

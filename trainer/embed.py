@@ -52,7 +52,7 @@ def pooled_statistics(
 ) -> Pooled:
     """Run clips through the offline encoder; sorted by length, so that padding costs little."""
     encoder.eval()
-    width = 2 * encoder.config.width
+    width = 2 * encoder.config.embedding_width
     stats = np.zeros((len(prefix_steps), len(clips), width), np.float32)
     speech_ms = np.zeros((len(prefix_steps), len(clips)), np.int64)
     order = sorted(range(len(clips)), key=lambda i: len(clips[i]))

@@ -91,6 +91,8 @@ def evaluate(data: Dataset, runs: Sequence[Path], out: Path) -> Evaluation:
             begun = fuse_all(fold.early[line], params)
             for key, value in {
                 "p": fused.spoof_probability,
+                "learned": fold.whole[line].evidence.spoof_logit,
+                "spectral": fold.whole[line].evidence.spectral_logit,
                 "early_p": begun.spoof_probability,
                 "accused": fused.spoof_probability >= policy.accuse,
                 "novelty": fused.novelty,
@@ -139,6 +141,12 @@ def track_figures(
     figures = {
         "detection EER": by_page(lambda i: eer(a["p"][i], synthetic[i]), pages),
         "detection AUROC": by_page(lambda i: auroc(a["p"][i], synthetic[i]), pages),
+        "detection AUROC, learned member": by_page(
+            lambda i: auroc(a["learned"][i], synthetic[i]), pages
+        ),
+        "detection AUROC, spectral member": by_page(
+            lambda i: auroc(a["spectral"][i], synthetic[i]), pages
+        ),
         "detection EER at 1.9 s": by_page(lambda i: eer(a["early_p"][i], synthetic[i]), pages),
         "nuisance-only EER": by_page(lambda i: eer(a["nuisance"][i], synthetic[i]), pages),
         "nuisance-only AUROC": by_page(lambda i: auroc(a["nuisance"][i], synthetic[i]), pages),
@@ -162,6 +170,10 @@ def track_figures(
         ),
         "system top-1": by_page(
             lambda i: top_k(a["attribution"][of(known, i)], a["source"][of(known, i)], 1), pages
+        ),
+        "system top-1, unknown left out": by_page(
+            lambda i: top_k(a["attribution"][of(known, i), :-1], a["source"][of(known, i)], 1),
+            pages,
         ),
         "system top-5": by_page(
             lambda i: top_k(a["attribution"][of(known, i)], a["source"][of(known, i)], 5), pages

@@ -166,6 +166,7 @@ def judged_of(
     return Judged(
         evidence=Evidence(
             spoof_logit=gathered.spoof_logit,
+            spectral_logit=gathered.spectral_logit,
             source_logits=source_logits,
             family_logits=gathered.family_logits,
             similarity=similarity,
@@ -190,6 +191,7 @@ def join(parts: Sequence[Judged]) -> Judged:
     return Judged(
         evidence=Evidence(
             spoof_logit=np.concatenate([e.spoof_logit for e in evidence]),
+            spectral_logit=np.concatenate([e.spectral_logit for e in evidence]),
             source_logits=np.concatenate([e.source_logits for e in evidence]),
             family_logits=np.concatenate([e.family_logits for e in evidence]),
             similarity=np.concatenate([e.similarity for e in evidence]),

@@ -118,20 +118,20 @@ def loss_terms(model: TracingModel, batch: Batch, config: TrainConfig) -> dict[s
     """
     frames = model(batch.pcm)
     usable = batch.usable  # [B, N]
-    whole = call_loss(
-        model.heads(pool(frames, usable)), batch.label, batch.source, batch.family, config.loss
-    )
-    terms = whole
+    views = [(1.0, usable)]
     if config.loss.prefix:
         length = torch.randint(12, max(13, usable.shape[1]), (usable.shape[0], 1))
         place = torch.arange(usable.shape[1])[None, :]
         early = usable & (place < length).to(usable.device)
         # A beginning without usable frames would pool to noise; it learns from the whole instead.
         early = torch.where(early.any(dim=1, keepdim=True), early, usable)
-        begun = call_loss(
-            model.heads(pool(frames, early)), batch.label, batch.source, batch.family, config.loss
-        )
-        terms = {k: (v + config.loss.prefix * begun[k]) for k, v in whole.items()}
+        views.append((config.loss.prefix, early))
+    terms: dict[str, Tensor] = {}
+    for weight, mask in views:
+        for scores in model.heads(pool(frames, mask)):
+            said = call_loss(scores, batch.label, batch.source, batch.family, config.loss)
+            for name, value in said.items():
+                terms[name] = terms.get(name, 0.0) + weight * value
     activity = torch.nn.functional.binary_cross_entropy_with_logits(
         frames.activity, batch.speech, reduction="none"
     )

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamtrace.encoder.attention import CachedAttention
+from streamtrace.encoder.cepstra import Cepstra
 from streamtrace.encoder.conv import CausalConv, CausalSubsampling
 from streamtrace.encoder.features import FeatureConfig, Features
 from streamtrace.values import CONTEXT_SAMPLES, STEP_FRAMES, STEP_SAMPLES
@@ -30,7 +31,19 @@ class EncoderConfig:
     expansion: int = 2
     subsample_channels: tuple[int, int] = (32, 48)
     dropout: float = 0.1
+    wide_cepstra: int = 0  # fixed cepstra behind the learned embedding: over all bands
+    low_cepstra: int = 0  # and over the telephone band
     features: FeatureConfig = field(default_factory=FeatureConfig)
+
+    @property
+    def embedding_width(self) -> int:
+        """D: what a frame's embedding holds, learned and fixed."""
+        return self.width + self.cepstra_width
+
+    @property
+    def cepstra_width(self) -> int:
+        """The fixed part at the end of it."""
+        return 2 * (self.wide_cepstra + self.low_cepstra)
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, for TOML and JSON."""
@@ -58,7 +71,7 @@ class State(NamedTuple):
 class Encoded(NamedTuple):
     """Per frame: what was heard, how much it matters, whether it is speech."""
 
-    embedding: Tensor  # [B, N, width]
+    embedding: Tensor  # [B, N, embedding_width]: learned, then cepstra
     attention: Tensor  # [B, N] pooling logits
     activity: Tensor  # [B, N] speech logits
 
@@ -127,6 +140,7 @@ class StreamingConformer(nn.Module):
             nn.Linear(config.width, 32), nn.Tanh(), nn.Linear(32, 1)
         )
         self.activity_head = nn.Linear(config.width, 1)
+        self.cepstra = Cepstra(config.features, config.wide_cepstra, config.low_cepstra)
         self.input_dropout = nn.Dropout(config.dropout)
 
     def initial_state(self, batch: int) -> State:
@@ -148,11 +162,12 @@ class StreamingConformer(nn.Module):
             raise ValueError(f"{pcm.shape[1]} samples: want a whole multiple of {STEP_SAMPLES}")
         padded = functional.pad(pcm, (CONTEXT_SAMPLES, 0))
         state = self.initial_state(pcm.shape[0])
-        x, _, _ = self.subsampling(self.features(padded), state.features_tail, state.subsample_tail)
+        features = self.features(padded)
+        x, _, _ = self.subsampling(features, state.features_tail, state.subsample_tail)
         x = self.input_dropout(x)
         for layer, block in enumerate(self.blocks):
             x = block(x, state.conv[:, layer])
-        return self._heads(x)
+        return self._heads(x, features, state.features_tail)
 
     def step(
         self,
@@ -170,9 +185,8 @@ class StreamingConformer(nn.Module):
         """
         left = self.config.left_steps
         ring_state = torch.where(steps_done < left, steps_done, left + steps_done % left)
-        x, features_out, subsample_out = self.subsampling(
-            self.features(pcm), features_tail, subsample_tail
-        )
+        features = self.features(pcm)
+        x, features_out, subsample_out = self.subsampling(features, features_tail, subsample_tail)
         kvs: list[Tensor] = []
         tails: list[Tensor] = []
         for layer, block in enumerate(self.blocks):
@@ -181,7 +195,7 @@ class StreamingConformer(nn.Module):
             x, new_kv, tail = block.step(x, kv[:, layer], conv[:, layer], bias)
             kvs.append(new_kv)
             tails.append(tail)
-        encoded = self._heads(x)
+        encoded = self._heads(x, features, features_tail)
         return (
             encoded.embedding,
             encoded.attention,
@@ -192,9 +206,12 @@ class StreamingConformer(nn.Module):
             subsample_out,
         )
 
-    def _heads(self, x: Tensor) -> Encoded:
+    def _heads(self, x: Tensor, features: Tensor, features_tail: Tensor) -> Encoded:
         attention = self.attention_head(x).squeeze(-1)
-        return Encoded(x, attention, self.activity_head(x).squeeze(-1))
+        activity = self.activity_head(x).squeeze(-1)
+        if self.config.cepstra_width:
+            x = torch.cat([x, self.cepstra(features, features_tail)], dim=-1)
+        return Encoded(x, attention, activity)
 
 
 def advance(state: State, outputs: tuple[Tensor, ...]) -> State:

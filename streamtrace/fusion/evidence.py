@@ -17,7 +17,8 @@ from streamtrace.values import Float32s
 class Evidence:
     """All zero where there was no speech: then only the prior speaks."""
 
-    spoof_logit: Floats  # [...]
+    spoof_logit: Floats  # [...] of the learned member
+    spectral_logit: Floats  # [...] of the spectral member
     source_logits: Float32s  # [..., S]
     family_logits: Float32s  # [..., F]
     similarity: Float32s  # [..., S + 1] cosine to the nearest prototype, human speech last
@@ -33,6 +34,7 @@ def gather_evidence(
     each = heard[..., None]
     return Evidence(
         spoof_logit=scores.spoof_logit * heard,
+        spectral_logit=scores.spectral_logit * heard,
         source_logits=scores.source_logits * each,
         family_logits=scores.family_logits * each,
         similarity=gallery.similarity(scores.embedding) * each,

@@ -22,7 +22,8 @@ FAMILY_FLOOR = 1e-6  # a family whose sources get no share stays possible
 class FusionParams:
     """The fitted numbers of the fusion; the keys of `bundle.json["fusion"]`."""
 
-    w_logit: float  # spoof: weight of the spoof head
+    w_logit: float  # spoof: weight of the learned member's logit
+    w_spectral: float  # spoof: weight of the spectral member's logit
     w_gallery: float  # spoof: weight of being nearer to a spoof prototype than to a human one
     bias: float  # spoof: log-odds at zero evidence
     s0: float  # seconds of speech after which half of the spoof log-odds is believed
@@ -77,7 +78,9 @@ def fuse(evidence: Evidence, params: FusionParams, membership: Float32s) -> Fuse
     nearest = similarity.max(axis=-1)
     lead = nearest - evidence.similarity[..., -1]
     llr = log_odds(
-        params.w_logit * evidence.spoof_logit + params.w_gallery * lead,
+        params.w_logit * evidence.spoof_logit
+        + params.w_spectral * evidence.spectral_logit
+        + params.w_gallery * lead,
         evidence.speech_ms * 0.001,
         bias=params.bias,
         half_s=params.s0,

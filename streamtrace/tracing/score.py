@@ -1,4 +1,4 @@
-"""The linear heads behind the pooled statistics: embedding, spoof, source and family logits."""
+"""The heads behind the pooled statistics: embedding, spoof, source and family logits."""
 
 from __future__ import annotations
 
@@ -6,58 +6,51 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamtrace.errors import BundleError
 from streamtrace.tracing.logits import Floats
+from streamtrace.tracing.member import Member
 from streamtrace.tracing.tensors import Tensors, float_tensor, unit_rows
 from streamtrace.values import Float32s
 
-SHORTEST_EMBEDDING = 1e-6  # below it the direction means nothing and must not be blown up
+SPECTRAL = "spectral."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
     """What the heads say of one stretch of speech."""
 
-    embedding: Float32s  # [..., E] of length 1
-    spoof_logit: Floats  # [...]
-    source_logits: Float32s  # [..., S]
-    family_logits: Float32s  # [..., F]
+    embedding: Floats  # [..., E] of length 1
+    spoof_logit: Floats  # [...] of the learned member
+    spectral_logit: Floats  # [...] of the spectral member; zero where there is none
+    source_logits: Floats  # [..., S]
+    family_logits: Floats  # [..., F]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heads:
-    """The heads' weights; what is constant between two of them is folded together once."""
+    """One member on what the encoder learned and, if the model has it, one on its cepstra.
 
-    embed_weight: Float32s  # [E, 2D] with the standardisation of its input folded in
-    embed_bias: Float32s  # [E]
-    spoof_weight: Float32s  # [E]
-    spoof_bias: float
+    The ensemble's embedding is both members' embeddings side by side at equal length, so a cosine
+    with it is the mean of the members' cosines: scores and embeddings are fused by one product.
+    """
+
+    learned: Member
+    spectral: Member | None
     source_weight: Float32s  # [S, E] with its scale folded in
     family_weight: Float32s  # [F, E] likewise
 
     @classmethod
     def from_tensors(cls, tensors: Tensors) -> Heads:
         """From heads.safetensors; BundleError names the tensor that is missing or misshapen."""
-        weight = float_tensor(tensors, "embed.weight", (None, None))
-        size, statistics = weight.shape
-        if statistics % 2:
-            raise BundleError(
-                f"heads.safetensors: 'embed.weight' takes {statistics} statistics; want an even "
-                f"number, as many deviations as means"
-            )
-        mean = float_tensor(tensors, "embed.mean", (statistics,))
-        scale = float_tensor(tensors, "embed.scale", (statistics,))
-        if scale.min() <= 0:
-            raise BundleError("heads.safetensors: 'embed.scale' must be above 0 everywhere")
-        folded = weight.astype(np.float64) / scale
-        bias = float_tensor(tensors, "embed.bias", (size,)) - folded @ mean
+        learned = Member.from_tensors(tensors)
+        spectral = None
+        if any(name.startswith(SPECTRAL) for name in tensors):
+            spectral = Member.from_tensors(tensors, SPECTRAL, hidden=True)
+        size = learned.size + (spectral.size if spectral else 0)
         source = unit_rows(tensors, "source.weight", (None, size))
         family = unit_rows(tensors, "family.weight", (None, size))
         return cls(
-            embed_weight=folded.astype(np.float32),
-            embed_bias=bias.astype(np.float32),
-            spoof_weight=float_tensor(tensors, "spoof.weight", (size,)),
-            spoof_bias=float(float_tensor(tensors, "spoof.bias", (1,))[0]),
+            learned=learned,
+            spectral=spectral,
             source_weight=source * float_tensor(tensors, "source.scale", (1,)),
             family_weight=family * float_tensor(tensors, "family.scale", (1,)),
         )
@@ -65,21 +58,33 @@ class Heads:
     @property
     def width(self) -> int:
         """D, the width of a frame embedding."""
-        return self.embed_weight.shape[1] // 2
+        spectral = self.spectral.statistics if self.spectral else 0
+        return (self.learned.statistics + spectral) // 2
 
     @property
     def size(self) -> int:
         """E, the width of the embedding of a whole stretch."""
-        return self.embed_weight.shape[0]
+        return self.source_weight.shape[1]
 
-    def scores(self, statistics: Float32s) -> Scores:
-        """[..., 2D] -> scores."""
-        inner = statistics @ self.embed_weight.T + self.embed_bias
-        length = np.sqrt(np.square(inner).sum(axis=-1, keepdims=True))
-        embedding = inner / np.maximum(length, SHORTEST_EMBEDDING)
+    def scores(self, statistics: Floats) -> Scores:
+        """[..., 2D] -> scores; the cepstra are the last of the means and of the deviations."""
+        if self.spectral is None:
+            embedding, spoof_logit = self.learned(statistics)
+            spectral_logit = np.zeros_like(spoof_logit)
+        else:
+            cut = self.learned.statistics // 2
+            mean, deviation = np.split(statistics, 2, axis=-1)
+            halves = [
+                np.concatenate([mean[..., part], deviation[..., part]], axis=-1)
+                for part in (slice(None, cut), slice(cut, None))
+            ]
+            one, spoof_logit = self.learned(halves[0])
+            other, spectral_logit = self.spectral(halves[1])
+            embedding = np.concatenate([one, other], axis=-1) * np.float32(0.5**0.5)
         return Scores(
             embedding=embedding,
-            spoof_logit=inner @ self.spoof_weight + np.float32(self.spoof_bias),
+            spoof_logit=spoof_logit,
+            spectral_logit=spectral_logit,
             source_logits=embedding @ self.source_weight.T,
             family_logits=embedding @ self.family_weight.T,
         )

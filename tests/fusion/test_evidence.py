@@ -15,6 +15,7 @@ def test_it_gathers_heads_and_gallery() -> None:
     got = gather_evidence(STATISTICS, np.array([40, 400]), MODEL.heads, MODEL.gallery)
     scores = MODEL.heads.scores(STATISTICS)
     assert np.array_equal(got.spoof_logit, scores.spoof_logit)
+    assert np.array_equal(got.spectral_logit, scores.spectral_logit)
     assert np.array_equal(got.source_logits, scores.source_logits)
     assert np.array_equal(got.family_logits, scores.family_logits)
     assert np.array_equal(got.similarity, MODEL.gallery.similarity(scores.embedding))

@@ -26,6 +26,7 @@ def evidence(*shape: int, scale: float = 1.0, speech_ms: int = 3000, seed: int =
 
     return Evidence(
         spoof_logit=normal(),
+        spectral_logit=normal(),
         source_logits=normal(SOURCES),
         family_logits=normal(FAMILIES),
         similarity=np.clip(normal(SOURCES + 1), -1, 1),
@@ -45,7 +46,8 @@ def test_the_formulas() -> None:
     e, p = evidence(), PARAMS
     got = fuse(e, p, MEMBERSHIP)
     sim, human = e.similarity[:-1], e.similarity[-1]
-    x = p.w_logit * e.spoof_logit + p.w_gallery * (sim.max() - human)
+    x = p.w_logit * e.spoof_logit + p.w_spectral * e.spectral_logit
+    x += p.w_gallery * (sim.max() - human)
     llr = (x + p.bias) * 3 / (3 + p.s0)
     assert got.llr == pytest.approx(llr, abs=1e-5)
     assert got.spoof_probability == pytest.approx(1 / (1 + np.exp(-llr)), abs=1e-6)
@@ -93,6 +95,7 @@ def test_a_row_of_a_batch_is_the_row_alone() -> None:
     together = values(fuse(e, PARAMS, MEMBERSHIP))
     one = Evidence(
         e.spoof_logit[1, 2],
+        e.spectral_logit[1, 2],
         e.source_logits[1, 2],
         e.family_logits[1, 2],
         e.similarity[1, 2],

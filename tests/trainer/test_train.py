@@ -35,6 +35,8 @@ heads = 2
 left_steps = 2
 kernel = 3
 subsample_channels = [2, 2]
+wide_cepstra = 4
+low_cepstra = 3
 [model]
 embedding = 8
 [batch]
