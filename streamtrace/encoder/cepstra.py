@@ -1,7 +1,7 @@
 """Cepstra beside what the network learns: fixed, cheap, and the better travellers of the two.
 
 Statistics of linear-frequency cepstra carry over to recording chains that a network trained on a
-few hours has never met (Sahidullah et al., 2015, for LFCC; measured in `trainer/README.md`).
+few hours has never met (Sahidullah et al., 2015, for LFCC; our figures: `trainer/EXPERIMENTS.md`).
 """
 
 from __future__ import annotations
