@@ -33,6 +33,7 @@ from trainer.metrics import (
 from trainer.nuisance import nuisance_scores
 
 POLICY_NAME = "default@1"
+PROMPTS_ORIGIN = "prompts"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,13 +127,18 @@ def evaluate(data: Dataset, runs: Sequence[Path], out: Path) -> Evaluation:
 def track_figures(
     rows: Sequence[Row], arrays: dict[str, np.ndarray], line: str, track: str
 ) -> dict[str, Figure]:
-    """The table of one track; classical engines are never pooled with neural speech."""
+    """The table of one track; classical engines are never pooled with neural speech.
+
+    Telephone prompts stand apart too: a studio voice on a page of its own is easily told, and would
+    flatter every figure. How often they are accused is said.
+    """
 
     def belongs(row: Row) -> bool:
-        return row.label == "bonafide" or (
-            (row.family in CLASSICAL_FAMILIES) == (track == "classical")
-        )
+        if row.label == "bonafide":
+            return not _is_prompt(row)
+        return (row.family in CLASSICAL_FAMILIES) == (track == "classical")
 
+    prompts = np.array([_is_prompt(row) for row in rows])
     keep = np.array([belongs(row) for row in rows])
     pages = [row.page for row, kept in zip(rows, keep, strict=True) if kept]
     a = {k.removeprefix(f"{line} "): v[keep] for k, v in arrays.items() if k.startswith(line)}
@@ -154,6 +160,11 @@ def track_figures(
         "synthetic clips accused": by_page(lambda i: _mean(a["accused"][i][synthetic[i]]), pages),
         "calibration error": by_page(lambda i: calibration_error(a["p"][i], synthetic[i]), pages),
     }
+    if prompts.any():
+        accused = arrays[f"{line} accused"][prompts]
+        figures["telephone prompts accused"] = by_page(
+            lambda i: _mean(accused[i]), [r.page for r in rows if _is_prompt(r)]
+        )
     if track == "classical":
         return figures
 
@@ -230,6 +241,10 @@ def figures_table(figures: dict[str, dict[str, Figure]]) -> str:
         cells = [str(figures[t][name]) if name in figures[t] else "-" for t in tracks]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _is_prompt(row: Row) -> bool:
+    return row.origin.startswith(PROMPTS_ORIGIN)
 
 
 def _mean(x: np.ndarray) -> float:
