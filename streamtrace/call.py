@@ -20,6 +20,7 @@ from streamtrace.values import (
     AudioChunk,
     EndReason,
     Float32s,
+    GapCause,
     Latency,
     Leg,
     Step,
@@ -90,12 +91,17 @@ class Call:
         return said
 
     async def feed(
-        self, chunk: AudioChunk, leg: Leg = Leg.CALLER, received_at: float | None = None
+        self,
+        chunk: AudioChunk,
+        leg: Leg = Leg.CALLER,
+        received_at: float | None = None,
+        gap_cause: GapCause = GapCause.LOST,
     ) -> list[CloudEvent]:
         """Audio in, events out; a leg that is not open yet is opened as plain 16 kHz.
 
-        `received_at` is the clock's `now()` at the chunk's last sample, for the latencies. If the
-        encoder fails the call ends here with `ENGINE_FAILED`.
+        `received_at` is the clock's `now()` at the chunk's last sample, for the latencies;
+        `gap_cause` says why audio is missing in front of the chunk, if it is. If the encoder
+        fails the call ends here with `ENGINE_FAILED`.
         """
         received_at = self._clock.now() if received_at is None else received_at
         said: list[CloudEvent] = []
@@ -105,7 +111,7 @@ class Call:
             for piece in pieces(chunk):
                 if self._is_ending:
                     break
-                steps, events = self._story.feed_audio(leg, piece)
+                steps, events = self._story.feed_audio(leg, piece, gap_cause)
                 said += self._say(events)
                 said += await self._encode(leg, steps, received_at)
         return said

@@ -45,8 +45,8 @@ async def drive(source: AudioSource, call: Call) -> EndReason:
     try:
         async for item in source:
             match item:
-                case LegAudio(leg, chunk, received_at_s):
-                    await call.feed(chunk, leg, received_at_s)
+                case LegAudio(leg, chunk, received_at_s, gap_cause):
+                    await call.feed(chunk, leg, received_at_s, gap_cause)
                 case LegOpened(leg, codec, rate_hz):
                     call.open_leg(leg, codec=codec, rate_hz=rate_hz)
                 case CallBound(external_id):

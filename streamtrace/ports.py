@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias, TypeVar
 
-from streamtrace.values import AudioChunk, EndReason, Leg
+from streamtrace.values import AudioChunk, EndReason, GapCause, Leg
 
 # The sink's event type is a parameter because the wire form of events lies above this module.
 EventT = TypeVar("EventT", contravariant=True)
@@ -57,6 +57,7 @@ class LegAudio:
     leg: Leg
     chunk: AudioChunk
     received_at_s: float
+    gap_cause: GapCause = GapCause.LOST  # of what may be missing in front of the chunk
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from streamtrace.events.events import (
     CallScore,
     CallStarted,
     Event,
-    GapCause,
 )
 from streamtrace.fusion.model import TraceModel
 from streamtrace.fusion.policy import decide
@@ -40,6 +39,7 @@ from streamtrace.values import (
     Decision,
     EndReason,
     Frames,
+    GapCause,
     Leg,
     Quality,
     Segment,

@@ -54,6 +54,13 @@ class EndReason(StrEnum):
     DRAINED = "drained"  # the server is going down
 
 
+class GapCause(StrEnum):
+    """Why audio is missing."""
+
+    LOST = "lost"  # it never came
+    DROPPED = "dropped"  # it came, but the engine was too far behind to take it
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AudioChunk:
     """Consecutive audio of one leg; lost audio shows as a jump of `start_sample`."""

@@ -18,6 +18,7 @@ from streamtrace.engine import Engine, SystemClock, drive, new_call_id
 from streamtrace.errors import BundleError, EngineFull, ProtocolViolation
 from streamtrace.events.wire import (
     CallEndedEvent,
+    CallGapEvent,
     CallScoreEvent,
     CallStartedEvent,
     CloudEvent,
@@ -30,7 +31,7 @@ from streamtrace.ports import (
     SourceEnded,
     SourceItem,
 )
-from streamtrace.values import AudioChunk, Bools, EndReason, Float32s, Leg, Verdict
+from streamtrace.values import AudioChunk, Bools, EndReason, Float32s, GapCause, Leg, Verdict
 from tests.bundles import tiny_model
 from tests.fakes import FakeClock, ListSink
 
@@ -312,6 +313,21 @@ async def test_a_source_that_breaks_is_told_and_raised(error: Exception, reason:
             await drive(Script(OPENED, AUDIO, then=raiser(error)), call)
         assert engine.encoder.slots_in_use == 0
     assert ending(sink) == (["final", "ended"], reason, str(error))
+
+
+async def test_a_gap_says_why_its_audio_is_missing() -> None:
+    sink = ListSink[CloudEvent]()
+    frames = [
+        LegAudio(Leg.CALLER, AudioChunk(at, voice(0.02)), 0.0, cause)
+        for at, cause in [(0, GapCause.LOST), (640, GapCause.LOST), (1280, GapCause.DROPPED)]
+    ]
+    async with tiny_engine() as engine:
+        await drive(Script(OPENED, *frames), engine.open_call(sink=sink))
+    gaps = [event.data for event in sink.events if isinstance(event, CallGapEvent)]
+    assert [(gap.start_ms, gap.end_ms, gap.cause) for gap in gaps] == [
+        (20, 40, GapCause.LOST),
+        (60, 80, GapCause.DROPPED),
+    ]
 
 
 async def test_a_cancelled_call_is_drained() -> None:

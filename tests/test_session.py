@@ -14,7 +14,6 @@ from streamtrace.events.events import (
     CallMedia,
     CallScore,
     CallStarted,
-    GapCause,
 )
 from streamtrace.session import CallSession, LegSession
 from streamtrace.values import (
@@ -23,6 +22,7 @@ from streamtrace.values import (
     WINDOW_STEPS,
     EndReason,
     Frames,
+    GapCause,
     Leg,
     Segment,
     Verdict,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TypeAlias
 
 from streamtrace.values import (
     Decision,
     EndReason,
+    GapCause,
     Latency,
     Leg,
     ModelRef,
@@ -16,13 +16,6 @@ from streamtrace.values import (
     Segment,
     Threshold,
 )
-
-
-class GapCause(StrEnum):
-    """Why audio is missing."""
-
-    LOST = "lost"  # it never came
-    DROPPED = "dropped"  # it came, but the engine was too far behind to take it
 
 
 @dataclass(frozen=True, slots=True)

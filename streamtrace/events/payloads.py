@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from streamtrace.events.events import GapCause
 from streamtrace.values import (
     EndReason,
     FamilyShare,
+    GapCause,
     Latency,
     Leg,
     ModelRef,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -13,11 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from streamtrace.errors import AudioError
-from streamtrace.ports import LegAudio, LegOpened, SourceItem
+from streamtrace.ports import LegOpened, SourceItem
+from streamtrace.sources.ring import AudioRing
 from streamtrace.values import SAMPLE_RATE_HZ, AudioChunk, Float32s, Leg
 
 BLOCK_MS = 20
-_MOST_WAITING = 100  # blocks, 2 s: older audio gives way and shows as a gap
+MOST_WAITING_S = 2.0  # older audio gives way and shows as a gap
 
 OnBlock = Callable[[Float32s, float], None]  # [T] at 16 kHz, and when it came
 
@@ -38,38 +38,19 @@ class MicSource:
     async def __aiter__(self) -> AsyncGenerator[SourceItem]:
         """The device is open exactly as long as somebody listens."""
         loop = asyncio.get_running_loop()
-        backlog = _Backlog()
+        ring = AudioRing(most_age_s=MOST_WAITING_S, most_audio_s=MOST_WAITING_S)
+        position = 0
 
         def on_block(pcm: Float32s, came_s: float) -> None:
+            nonlocal position
             if not loop.is_closed():
-                loop.call_soon_threadsafe(backlog.put, pcm, came_s)
+                loop.call_soon_threadsafe(ring.put, AudioChunk(position, pcm), came_s)
+            position += len(pcm)
 
         with self._open_device(self._device, on_block):
             yield LegOpened(Leg.CALLER, "pcm", SAMPLE_RATE_HZ)
-            while True:
-                yield await backlog.get()
-
-
-class _Backlog:
-    """Blocks that wait for the engine; the oldest give way, and show as a gap."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[LegAudio] = deque(maxlen=_MOST_WAITING)
-        self._arrived = asyncio.Event()
-        self._position = 0
-
-    def put(self, pcm: Float32s, came_s: float) -> None:
-        """Take the next block [T]."""
-        self._waiting.append(LegAudio(Leg.CALLER, AudioChunk(self._position, pcm), came_s))
-        self._position += len(pcm)
-        self._arrived.set()
-
-    async def get(self) -> LegAudio:
-        """The oldest block that is still here."""
-        while not self._waiting:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._waiting.popleft()
+            async for audio in ring:
+                yield audio
 
 
 def open_portaudio(device: str | None, on_block: OnBlock) -> AbstractContextManager[object]:

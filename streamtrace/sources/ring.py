@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from streamtrace.ports import LegAudio
-from streamtrace.values import SAMPLE_RATE_HZ, AudioChunk, Leg
+from streamtrace.values import SAMPLE_RATE_HZ, AudioChunk, GapCause, Leg
 
 MOST_AGE_S = 2.0
 MOST_AUDIO_S = 30.0  # a sender that is much faster than real time; two megabytes
@@ -17,7 +18,7 @@ class AudioRing:
     """Whoever receives never waits; whoever reads waits for audio, and hears no more after `close`.
 
     When the engine is behind, audio that has waited too long goes first, so decisions stay about
-    now. What went is missing like lost audio: positions jump.
+    now. What went is missing like lost audio: positions jump, and what comes next says why.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class AudioRing:
         self._waiting: deque[LegAudio] = deque()
         self._samples = 0
         self._dropped_samples = 0
+        self._dropped_legs: set[Leg] = set()  # whose next audio comes behind a drop
         self._changed = asyncio.Event()
         self._closed = False
 
@@ -60,6 +62,9 @@ class AudioRing:
             while self._waiting:
                 audio = self._waiting.popleft()
                 self._samples -= len(audio.chunk.pcm)
+                if audio.leg in self._dropped_legs:
+                    self._dropped_legs.discard(audio.leg)
+                    audio = dataclasses.replace(audio, gap_cause=GapCause.DROPPED)
                 yield audio
             if self._closed:
                 return
@@ -71,7 +76,9 @@ class AudioRing:
         while len(self._waiting) > 1 and (
             self._waiting[0].received_at_s < oldest_s or self._samples > self._most_samples
         ):
-            samples = len(self._waiting.popleft().chunk.pcm)
+            oldest = self._waiting.popleft()
+            self._dropped_legs.add(oldest.leg)
+            samples = len(oldest.chunk.pcm)
             self._samples -= samples
             dropped += samples
         self._dropped_samples += dropped

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from streamtrace.events.events import CallEnded, CallGap, GapCause
-from streamtrace.values import EndReason, Leg
+from streamtrace.events.events import CallEnded, CallGap
+from streamtrace.values import EndReason, GapCause, Leg
 
 
 def test_events_are_frozen_values() -> None:

@@ -17,12 +17,12 @@ from streamtrace.events.events import (
     CallScore,
     CallStarted,
     Event,
-    GapCause,
 )
 from streamtrace.events.wire import EVENT, CloudEvent, cloud_event, heartbeat, stream_gap
 from streamtrace.values import (
     Decision,
     EndReason,
+    GapCause,
     Latency,
     Leg,
     ModelRef,

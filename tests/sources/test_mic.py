@@ -8,7 +8,7 @@ import numpy as np
 
 from streamtrace.ports import LegAudio, LegOpened
 from streamtrace.sources.mic import MicSource
-from streamtrace.values import Leg
+from streamtrace.values import GapCause, Leg
 from tests.audio_files import speech_like
 from tests.fake_microphone import BLOCK_SAMPLES, FakeMicrophone
 
@@ -36,4 +36,5 @@ async def test_the_oldest_gives_way() -> None:
     taken = await _take(microphone, 100)
     assert taken[-1].chunk.end_sample == 5 * 16_000
     starts = [one.chunk.start_sample for one in taken]
+    assert taken[0].gap_cause is GapCause.DROPPED
     assert starts == list(range(starts[0], starts[0] + 100 * BLOCK_SAMPLES, BLOCK_SAMPLES))

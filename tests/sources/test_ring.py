@@ -6,7 +6,7 @@ import asyncio
 
 from streamtrace.ports import LegAudio
 from streamtrace.sources.ring import AudioRing
-from streamtrace.values import AudioChunk, Leg
+from streamtrace.values import AudioChunk, GapCause, Leg
 from tests.builders import tone
 
 FRAME = 320  # 20 ms
@@ -72,3 +72,17 @@ async def test_nothing_is_taken_behind_the_end() -> None:
     ring.close()
     ring.put(frame(0), 0.0)
     assert await rest(ring) == []
+
+
+async def test_the_first_audio_of_a_leg_behind_a_drop_says_why_its_place_is_empty() -> None:
+    ring = AudioRing(most_age_s=0.1)
+    ring.put(frame(0), 0.0)
+    ring.put(frame(0), 0.2, Leg.CALLEE)
+    ring.put(frame(1), 0.2)
+    ring.put(frame(2), 0.2)
+    causes = [(a.leg, a.chunk.start_sample // FRAME, a.gap_cause) for a in await rest(ring)]
+    assert causes == [
+        (Leg.CALLEE, 0, GapCause.LOST),
+        (Leg.CALLER, 1, GapCause.DROPPED),
+        (Leg.CALLER, 2, GapCause.LOST),
+    ]
