@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urljoin
 
 import httpx
@@ -14,6 +16,7 @@ import pytest
 from streamtrace.clients.damage import LineDamage
 from streamtrace.clients.follow import EventJson, follow_call
 from streamtrace.clients.place import place_call
+from streamtrace.encoder.cpu import OrtStepRunner, StepFrames
 from streamtrace.values import Float32s
 from tests.callers import caller
 from tests.live_server import live_server
@@ -86,6 +89,21 @@ async def test_a_lossy_call_says_what_is_missing():
     assert "call.gap.v1" in [event["type"] for event in events]
     final = [event["data"] for event in events if event["type"] == "call.score.v1"][-1]
     assert final["quality"]["loss_ratio"] > 0
+
+
+async def test_audio_that_waits_longer_than_the_setting_is_dropped(monkeypatch: pytest.MonkeyPatch):
+    run = OrtStepRunner.run
+
+    def slowly(self: OrtStepRunner, *args: Any) -> StepFrames:
+        time.sleep(0.5)  # twice as long as a step lasts, in a thread of the encoder
+        return run(self, *args)
+
+    monkeypatch.setattr(OrtStepRunner, "run", slowly)
+    async with live_server(ring_ms=100) as url, asyncio.TaskGroup() as group:
+        following = group.create_task(all_events(url, "CA8"))
+        await place_call(url, babble(2), protocol="whip", codec="pcmu", external_id="CA8")
+        events = await following
+    assert "dropped" in [e["data"]["cause"] for e in events if e["type"] == "call.gap.v1"]
 
 
 async def test_a_caller_that_vanishes_gets_its_final_events():
