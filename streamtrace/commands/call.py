@@ -7,15 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from streamtrace.audio.resample import Resampler
 from streamtrace.clients.damage import LineDamage
 from streamtrace.clients.endpoints import endpoint
 from streamtrace.clients.follow import follow_call
 from streamtrace.clients.place import checked_codec, new_external_id, place_call
 from streamtrace.errors import AudioError, CallFailed
-from streamtrace.sources.file import DecodedAudio, decode_file
+from streamtrace.sources.file import decode_mono
 from streamtrace.values import Float32s
 
 FINAL_WITHIN_S = 15.0  # after hanging up
@@ -38,7 +35,7 @@ def run(
     checked_codec(protocol, codec, damage)
     endpoint(url, "/")
     try:
-        pcm = _mono_16k(decode_file(file))
+        pcm = decode_mono(file)
     except AudioError as cause:
         raise AudioError(f"{file}: {cause}") from None
     try:
@@ -92,10 +89,3 @@ async def _print_events(url: str, external_id: str) -> bool:
         print(json.dumps(event, separators=(",", ":")), flush=True)
         is_decided |= event["type"] == "call.score.v1" and event["data"]["is_final"]
     return is_decided
-
-
-def _mono_16k(audio: DecodedAudio) -> Float32s:
-    """[C, T] at any rate -> [T] at 16 kHz."""
-    resampler = Resampler(audio.rate_hz)
-    mixed = audio.pcm.mean(axis=0, dtype=np.float32)
-    return np.concatenate([resampler.feed(mixed), resampler.flush()])
