@@ -74,14 +74,18 @@ bundle's weights were trained once more, on all folds, with the same configurati
 reach on the same split: a lead over it is what the voice itself gave away.
 
 {figures_table(evaluation.figures)}
-Reading: "known" sources are those with at least one other page in training; naming a system across
-pages is close to what the recording chain allows, and novelty close to chance is said as such.
+Human clips are those of the pages; telephone prompts are counted in their own row only. System
+figures are over clips whose system another page taught; `unknown` as first answer counts as wrong
+unless left out. An interval of novelty AUROC that contains 50 is chance.
 
 ## Known failures
 - Pages, not voices, explain much of what simple models find in such material; on a recording chain
   unlike any listed here, expect figures at the bad end of the intervals.
 - Speech of 2023 and later language-model synthesisers is thin in the training data.
 - Heavy loss, clipping and noise make it unsure; it then says `inconclusive`.
+- Some human telephone prompts were GSM files and no synthetic clip was: a GSM line may look human.
+- Names of kinds with one page in training (`neural-codec`, `unit-resynthesis`, `vocoder-istft`)
+  cannot be checked across pages at all.
 - Most human speech here is read aloud; spontaneous telephone speech is nearly absent.
 
 ## Training data by page
