@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from streamtrace.errors import CallRejected
 
@@ -47,6 +48,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(CallRejected, _rejected)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _failed)
 
 
@@ -74,6 +76,11 @@ def _rejected(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, CallRejected):
         return _failed(_request, error)
     return rejection(error).response()
+
+
+def _gone(_request: Request, _error: Exception) -> JSONResponse:
+    """Nobody reads this: a client that hangs up amid its own request is no failure of ours."""
+    return problem(400, "the connection ended before the body did")
 
 
 def _failed(_request: Request, _error: Exception) -> JSONResponse:
