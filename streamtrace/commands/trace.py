@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from streamtrace.commands.inputs import Input, from_manifest, from_paths
-from streamtrace.commands.lines import TABLE_HEADER, result_line, table_line
+from streamtrace.commands.lines import TABLE_HEADER, json_line, result_line, table_line
 from streamtrace.engine import Call, Engine
 from streamtrace.errors import AudioError, EncoderFailed, StreamTraceError
 from streamtrace.events.events import CallScore
@@ -169,10 +168,9 @@ def _label(call_number: int, leg: Leg) -> str:
 def _print(traced: Traced, wish: Wish) -> None:
     if wish.with_events:
         for event in traced.events:
-            print(json.dumps({"event": event.to_dict()}, ensure_ascii=False))
+            print(json_line({"event": event.to_dict()}))
     for leg, score in traced.scores:
         if wish.as_table:
             print(table_line(traced.input.name, leg, score), flush=True)
         else:
-            line = result_line(traced.input.name, leg, score)
-            print(json.dumps(line, ensure_ascii=False, allow_nan=False), flush=True)
+            print(json_line(result_line(traced.input.name, leg, score)), flush=True)

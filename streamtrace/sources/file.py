@@ -101,6 +101,8 @@ def _opened(path: Path) -> Generator[tuple[InputContainer, AudioStream, bool]]:
         raise AudioError("no such file") from None
     except OSError as cause:
         raise AudioError(f"cannot be opened: {cause.strerror}") from None
+    except ValueError:  # a name that no system call takes
+        raise AudioError("cannot be opened: its name holds a NUL byte") from None
     with file:
         _refuse_if_cut(file)
         indexed = has_mp3_index(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -274,3 +275,15 @@ def test_bad_usage(run_cli: RunCli, arguments: list[str]) -> None:
     outcome = run_cli(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err
+
+
+def test_a_file_name_that_is_no_text_is_found_again(
+    run_cli: RunCli, tiny: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    write_wav(file, speech_like(1.0))
+    traced = run_cli("trace", file, "--format", "jsonl", "--events", "--model", tiny)
+    assert traced.code == 0
+    assert traced.lines[-1]["path"] == str(file)
+    table = run_cli("trace", file, "--model", tiny)
+    assert "caf\\udce9.wav" in table.out

@@ -141,3 +141,8 @@ def test_a_wav_written_into_a_pipe_is_whole(tmp_path: Path) -> None:
     whole[4:8] = whole[40:44] = b"\xff\xff\xff\xff"  # its writer could not go back
     file.write_bytes(whole)
     assert decode_file(file).pcm.shape == (1, 8_000)
+
+
+def test_a_name_that_no_system_takes() -> None:
+    with pytest.raises(AudioError, match="NUL"):
+        decode_file("a\0b.wav")
