@@ -123,7 +123,7 @@ def _only_audio(text: str) -> tuple[MediaDescription, SessionDescription]:
     try:
         description = SessionDescription.parse(text)
     except Exception as cause:  # whatever the parser trips over (also asserts): not ours
-        raise OfferMalformed(f"the offer cannot be read as SDP: {cause!r}") from cause
+        raise OfferMalformed("the offer begins like SDP, but a line in it is malformed") from cause
     if not description.media:
         raise OfferMalformed("the offer has no m= line")
     kinds = [media.kind for media in description.media]
