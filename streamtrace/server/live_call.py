@@ -118,6 +118,7 @@ class LiveCall:
 
     def _end(self, reason: EndReason, at: str) -> None:
         self.state, self.reason, self.ended = CallState.ENDED, reason, at
+        self._call = None  # its session need not live as long as what it said
         self._metrics.active_calls.labels(self.protocol).dec()
         self._metrics.calls.labels(self.protocol, reason.value).inc()
 
