@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 
 LABEL_WEIGHT = 8.0  # both labels in every fold matter more than any one family
 SPEAKER_WEIGHT = 2.0
+SAME_PAGE_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,16 @@ def assign_folds(rows: Sequence[Row], folds: int = 3) -> Int64s:
 
     Greedy from the largest group down: each goes where label and family counts stay nearest to
     equal shares. Speakers pull a group towards the fold where they already are; they cannot be
-    made to stay in one, because public corpora share a few voices across most pages.
+    made to stay in one, because public corpora share a few voices across most pages. Rows of our
+    own making follow their page and weigh nothing, so that making more of them moves no page.
     """
-    groups = _groups(rows)
+    found = [i for i, row in enumerate(rows) if not row.is_pair]
+    groups = [[found[i] for i in members] for members in _groups([rows[i] for i in found])]
     if len(groups) < folds:
         raise DataError(f"{len(groups)} page groups cannot make {folds} folds; want more pages")
     totals: Counter[str] = Counter()
-    for row in rows:
-        totals.update((row.label, row.family))
+    for i in found:
+        totals.update((rows[i].label, rows[i].family))
     filled: list[Counter[str]] = [Counter() for _ in range(folds)]
     voices: list[Counter[str]] = [Counter() for _ in range(folds)]
     result = np.full(len(rows), -1, dtype=np.int64)
@@ -86,17 +90,67 @@ def assign_folds(rows: Sequence[Row], folds: int = 3) -> Int64s:
         filled[best].update(content)
         voices[best].update(speakers)
         result[members] = best
+    home = {rows[i].page: int(result[i]) for i in found}
+    for i, row in enumerate(rows):
+        if row.is_pair:
+            if row.page not in home:
+                raise DataError(
+                    f"{row.path}: made from a clip of page {row.page!r}, of which no clip is here; "
+                    "prepare the corpus and its pairs together"
+                )
+            result[i] = home[row.page]
     check_folds(rows, result)
     return result
 
 
 def each_fold(rows: Sequence[Row], assigned: Int64s) -> list[Fold]:
-    """Every fold's training and test rows."""
+    """Every fold's training and test rows; rows of our own making are for training alone."""
     check_folds(rows, assigned)
+    found = np.array([not row.is_pair for row in rows])
     return [
-        Fold(fold, np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold))
+        Fold(fold, np.flatnonzero(assigned != fold), np.flatnonzero((assigned == fold) & found))
         for fold in range(int(assigned.max()) + 1)
     ]
+
+
+def same_page_split(
+    rows: Sequence[Row], seed: int = 0, *, share: float = SAME_PAGE_SHARE
+) -> tuple[Int64s, Int64s]:
+    """Rows to train on and rows to test on where every page is known, and every source on it.
+
+    Of each page about `share` of the clips is held out by whole utterances, never the last clip of
+    a source there. A page's draw depends on the seed and its own clips alone. A row of our own
+    making is never tested, and trained on only if the clip it was made from is.
+    """
+    pages: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for i, row in enumerate(rows):
+        if not row.is_pair:
+            pages[row.page][_utterance(row)].append(i)
+    held: set[int] = set()
+    for page, utterances in pages.items():
+        left = Counter(rows[i].source for members in utterances.values() for i in members)
+        wanted = share * left.total()
+        # The last utterance is often too big a step: a toss makes the share right on average.
+        toss = _draw(seed, page, "")
+        for name in sorted(utterances, key=lambda name: _draw(seed, page, name)):
+            members = utterances[name]
+            taken = Counter(rows[i].source for i in members)
+            if any(left[source] <= n for source, n in taken.items()):
+                continue
+            if len(members) > wanted and toss >= wanted / len(members):
+                break
+            held.update(members)
+            left -= taken
+            wanted -= len(members)
+            if wanted <= 0:
+                break
+    away = {_utterance(rows[i]) for i in held}
+    train = [
+        i
+        for i, row in enumerate(rows)
+        if i not in held and not (row.is_pair and _utterance(row) in away)
+    ]
+    return np.array(train, dtype=np.int64), np.array(sorted(held), dtype=np.int64)
 
 
 def check_folds(rows: Sequence[Row], assigned: Int64s) -> None:
@@ -142,6 +196,19 @@ def known_in(rows: Sequence[Row], fold: Fold) -> frozenset[str]:
     trained = {rows[i].source for i in map(int, fold.train) if rows[i].is_synthetic}
     tested = {rows[i].source for i in map(int, fold.test) if rows[i].is_synthetic}
     return frozenset(tested & trained)
+
+
+def _utterance(row: Row) -> str:
+    """What a clip and all that was made of it or beside it share."""
+    if row.parallel_id:
+        return f"utterance {row.parallel_id}"
+    return f"clip {row.original_sha256 or row.sha256}"
+
+
+def _draw(seed: int, page: str, name: str) -> float:
+    """A number in [0, 1) that depends on nothing but what is named."""
+    digest = hashlib.sha256(f"{seed}\n{page}\n{name}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
 
 
 def _groups(rows: Sequence[Row]) -> list[list[int]]:

@@ -16,6 +16,7 @@ BONAFIDE_SOURCE = "bonafide"
 HUMAN_FAMILY = "human"
 UNKNOWN_FAMILY = "unknown"
 UNKNOWN_SOURCE = "wild-fake-unknown"  # real fakes of systems that nobody named: no class of its own
+PAIRS_ORIGIN = "pairs:"  # clips that `prepare` itself made out of human ones
 CLASSICAL_FAMILIES = ("classical-formant", "classical-diphone", "classical-statistical")
 
 
@@ -42,13 +43,23 @@ class Row:
     seconds: float
     rate_hz: int  # before resampling to 16 kHz
     origin: str  # where the row came from, e.g. "corpus:train"
+    # A manifest may lack the columns from here on.
+    original_sha256: str = ""  # of the clip that a "pairs:" row was made from
+    transcript: str = ""  # the words, where a corpus tells them
+    lossy: bool = False  # was published as MP3, Vorbis or the like
 
     @property
     def is_synthetic(self) -> bool:
         return self.label == "synthetic"
 
+    @property
+    def is_pair(self) -> bool:
+        """Of our own making: to train on, never to judge by; its page is its original's."""
+        return self.origin.startswith(PAIRS_ORIGIN)
+
 
 COLUMNS = tuple(field.name for field in fields(Row))
+LATER_COLUMNS = ("original_sha256", "transcript", "lossy")
 N = TypeVar("N", int, float)
 _WORDS = ("path", "family", "source", "page", "origin")  # columns that may not be empty
 
@@ -60,24 +71,28 @@ def write_manifest(path: Path, rows: Iterable[Row]) -> None:
     with partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+        writer.writerows({**asdict(row), "lossy": int(row.lossy)} for row in rows)
     partial.replace(path)
 
 
 def read_manifest(path: Path) -> list[Row]:
     """Read and check every row; the error names the file, the row and the rule."""
-    return [_row(path, number, cells) for number, cells in read_table(path, COLUMNS, exact=True)]
+    table = read_table(path, COLUMNS, exact=True, optional=LATER_COLUMNS)
+    return [_row(path, number, cells) for number, cells in table]
 
 
 def read_table(
-    path: Path, columns: Sequence[str], *, exact: bool = False
+    path: Path, columns: Sequence[str], *, exact: bool = False, optional: Sequence[str] = ()
 ) -> list[tuple[int, dict[str, str]]]:
-    """Rows of a CSV file that has (at least) these columns, with their line numbers."""
+    """Rows of a CSV file that has (at least) these columns, with their line numbers.
+
+    What is `optional` may lack; its cells are then empty.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             found = list(reader.fieldnames or ())
-            missing = [name for name in columns if name not in found]
+            missing = [name for name in columns if name not in found and name not in optional]
             extra = [name for name in found if name not in columns] if exact else []
             if missing or extra:
                 raise DataError(
@@ -92,7 +107,7 @@ def read_table(
                         f"{path}, row {reader.line_num}: want {len(found)} cells, "
                         "found more or fewer"
                     )
-                table.append((reader.line_num, cells))
+                table.append((reader.line_num, {**dict.fromkeys(optional, ""), **cells}))
             return table
     except (OSError, UnicodeDecodeError, csv.Error) as cause:
         raise DataError(f"{path}: cannot be read as a CSV table: {cause}") from cause
@@ -127,6 +142,11 @@ def _row(path: Path, number: int, cells: dict[str, str]) -> Row:
     rate_hz = _number(cells["rate_hz"], int)
     if rate_hz is None or rate_hz <= 0:
         raise wrong("rate_hz", "a positive whole number")
+    original = cells["original_sha256"]
+    if cells["origin"].startswith(PAIRS_ORIGIN) != bool(original):
+        raise wrong("original_sha256", f"one for rows of origin {PAIRS_ORIGIN!r} and for no other")
+    if cells["lossy"] not in ("", "0", "1"):
+        raise wrong("lossy", "0 or 1")
     return Row(
         path=cells["path"],
         sha256=digest,
@@ -141,6 +161,9 @@ def _row(path: Path, number: int, cells: dict[str, str]) -> Row:
         seconds=seconds,
         rate_hz=rate_hz,
         origin=cells["origin"],
+        original_sha256=original,
+        transcript=cells["transcript"],
+        lossy=cells["lossy"] == "1",
     )
 
 
