@@ -15,15 +15,14 @@ import numpy as np
 
 from streamtrace.fusion.fuse import FusionParams
 from streamtrace.fusion.policy import Policy
+from trainer.bootstrap import Figure, by_page
 from trainer.calibrate import Judged, fit, fit_policy, fuse_all
 from trainer.dataset import Dataset
 from trainer.judge import hear, join, judge, load_run
 from trainer.lines import LINES
 from trainer.manifest import CLASSICAL_FAMILIES, DataError, Row
 from trainer.metrics import (
-    Figure,
     auroc,
-    by_page,
     calibration_error,
     eer,
     fpr_at_recall,
