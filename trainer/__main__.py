@@ -96,7 +96,15 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, required=True, help="what prepare wrote")
     train.add_argument("--out", type=Path, required=True)
     train.add_argument("--config", type=Path, default=Path(__file__).parent / "configs/base.toml")
-    train.add_argument("--hold-out", type=int, help="keep this fold out of training")
+    held = train.add_mutually_exclusive_group()
+    held.add_argument("--hold-out", type=int, help="keep this fold out of training")
+    held.add_argument(
+        "--same-page",
+        dest="hold_out",
+        action="store_const",
+        const=-2,
+        help="keep a share of every page out, to be judged on known pages",
+    )
     train.add_argument("--threads", type=int, help="CPU threads (default: all)")
     train.set_defaults(run=_train)
 

@@ -10,6 +10,8 @@ from typing import Any
 from streamtrace.encoder.conformer import EncoderConfig
 from streamtrace.errors import SettingsError
 
+NOTHING, SAME_PAGE = -1, -2  # what a run may hold out besides a fold: see `Dataset.training_rows`
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -64,7 +66,7 @@ class TrainConfig:
     name: str = "base"
     seed: int = 7
     folds: int = 3
-    hold_out: int = -1  # this fold stays out of training; -1: train on all
+    hold_out: int = -1  # this fold stays out of training; -1: none; -2: a share of every page
     checkpoint_every: int = 100
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -79,8 +81,8 @@ class TrainConfig:
             raise SettingsError(f"batch.crop_s={self.batch.crop_s}: want a whole multiple of 0.24")
         if self.batch.size < 4 or self.batch.size % 4:
             raise SettingsError(f"batch.size={self.batch.size}: want a multiple of 4")
-        if not -1 <= self.hold_out < self.folds:
-            raise SettingsError(f"hold_out={self.hold_out}: want -1 to {self.folds - 1}")
+        if not SAME_PAGE <= self.hold_out < self.folds:
+            raise SettingsError(f"hold_out={self.hold_out}: want {SAME_PAGE} to {self.folds - 1}")
         if self.optimiser.steps <= self.optimiser.warmup_steps:
             raise SettingsError(
                 f"optimiser.steps={self.optimiser.steps}: want more than the "

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from trainer.audio_cache import Clips
-from trainer.folds import assign_folds, each_fold
+from trainer.config import NOTHING, SAME_PAGE
+from trainer.folds import assign_folds, each_fold, same_page_split
 from trainer.manifest import Row
 
 
@@ -28,17 +29,36 @@ class Dataset:
         return Dataset(Clips.load(folder))
 
     def training_rows(self, folds: int, hold_out: int) -> list[int]:
-        """All rows, or all but one fold's."""
-        if hold_out < 0:
-            return list(range(len(self.rows)))
-        return [int(i) for i in _folds(self.rows, folds)[hold_out][0]]
+        """All rows, all but one fold's (0 and up), or all but a share of every page (-2)."""
+        return self._split(folds, hold_out)[0]
 
     def held_out_rows(self, folds: int, hold_out: int) -> list[int]:
-        """The rows of one fold: whole pages that its training never sees."""
-        return [int(i) for i in _folds(self.rows, folds)[hold_out][1]]
+        """The rows of one fold, whole pages that its training never sees; or a share of each page.
+
+        Clips of this project's own making are for training and never among them.
+        """
+        return self._split(folds, hold_out)[1]
+
+    def held_out_pairs(self, folds: int, hold_out: int) -> list[int]:
+        """What was made out of one fold's human clips: a track of its own, never in a headline."""
+        pages = {self.rows[i].page for i in self.held_out_rows(folds, hold_out)}
+        return [i for i, row in enumerate(self.rows) if row.is_pair and row.page in pages]
+
+    def _split(self, folds: int, hold_out: int) -> tuple[list[int], list[int]]:
+        if hold_out == NOTHING:
+            return list(range(len(self.rows))), []
+        if hold_out == SAME_PAGE:
+            return _same_page(self.rows)
+        return _folds(self.rows, folds)[hold_out]
 
 
 @cache
 def _folds(rows: tuple[Row, ...], folds: int) -> list[tuple[list[int], list[int]]]:
     split = each_fold(rows, assign_folds(rows, folds))
     return [(fold.train.tolist(), fold.test.tolist()) for fold in split]
+
+
+@cache
+def _same_page(rows: tuple[Row, ...]) -> tuple[list[int], list[int]]:
+    train, test = same_page_split(rows)
+    return train.tolist(), test.tolist()

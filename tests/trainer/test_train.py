@@ -114,7 +114,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_state(
     [
         ("[batch]\ncrop_s = 1.0", r"batch.crop_s=1.0: want a whole multiple of 0.24"),
         ("[batch]\nsize = 5", r"batch.size=5: want a multiple of 4"),
-        ("hold_out = 3", r"hold_out=3: want -1 to 2"),
+        ("hold_out = 3", r"hold_out=3: want -2 to 2"),
         ("[loss]\nn_pear = 1.0", r"loss.n_pear: no such key; known"),
         ("speed = 9", r"speed: no such key; known"),
         ("[encoder]\nwitdh = 3", r"encoder: .*witdh"),
