@@ -35,6 +35,7 @@ def _prepare(options: argparse.Namespace) -> None:
     prepared = prepare(
         options.out,
         corpus=options.corpus,
+        tables=options.csv,
         folders=options.folder,
         classical=options.classical,
         prompts=options.prompts,
@@ -81,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     prepare = commands.add_parser("prepare", help="write one manifest and one audio cache")
     prepare.add_argument("--out", type=Path, required=True)
     prepare.add_argument("--corpus", type=Path, help="folder with manifest.csv and its audio")
+    prepare.add_argument(
+        "--csv",
+        type=Path,
+        action="append",
+        default=[],
+        help="table with the columns path and label; may be given again",
+    )
     prepare.add_argument(
         "--folder",
         type=Path,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from trainer.audio_cache import file_sha256
+from trainer.decode import file_sha256
 from trainer.manifest import DataError, Row
 
 TEXTS = Path(__file__).parent / "texts"

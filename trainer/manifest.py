@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
 from streamtrace.errors import StreamTraceError
+from trainer.disk import write_table
 
 Label: TypeAlias = Literal["bonafide", "synthetic"]
 LABELS: tuple[Label, ...] = ("bonafide", "synthetic")
@@ -66,13 +67,7 @@ _WORDS = ("path", "family", "source", "page", "origin")  # columns that may not 
 
 def write_manifest(path: Path, rows: Iterable[Row]) -> None:
     """Write all rows beside the old file, then take its place, so a kill leaves a whole table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows({**asdict(row), "lossy": int(row.lossy)} for row in rows)
-    partial.replace(path)
+    write_table(path, COLUMNS, ({**asdict(row), "lossy": int(row.lossy)} for row in rows))
 
 
 def read_manifest(path: Path) -> list[Row]:
@@ -89,7 +84,7 @@ def read_table(
     What is `optional` may lack; its cells are then empty.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             found = list(reader.fieldnames or ())
             missing = [name for name in columns if name not in found and name not in optional]

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from streamtrace.values import SAMPLE_RATE_HZ
-from trainer.audio_cache import Int16s, decode, file_sha256
+from trainer.decode import Int16s, decode, file_sha256
 from trainer.manifest import BONAFIDE_SOURCE, HUMAN_FAMILY, DataError, Row
 from trainer.nonspeech import MUSIC_FILE
 from trainer.packages import unpacked

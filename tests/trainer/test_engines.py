@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.trainer.trees import voice_like, write_wav
-from trainer.audio_cache import decode
+from trainer.decode import decode
 from trainer.engines import ENGINES, FORMANT, TEXTS, Engine, Voice, read_texts, render_engines
 from trainer.manifest import DataError
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+import struct
 import wave
 from pathlib import Path
 
 import numpy as np
 
 from streamtrace.values import Float32s
+from trainer.corpora import CORPUS_COLUMNS
 from trainer.manifest import Row
-from trainer.prepare import CORPUS_COLUMNS
 
 
 def voice_like(seed: int, seconds: float = 1.5, rate_hz: int = 16_000) -> Float32s:
@@ -30,6 +31,17 @@ def write_wav(path: Path, pcm: Float32s, rate_hz: int = 16_000, channels: int = 
         file.setframerate(rate_hz)
         samples = (np.clip(pcm, -1, 0.999) * 32768).astype(np.int16)
         file.writeframes(np.repeat(samples, channels).tobytes())
+    return path
+
+
+def write_floats(path: Path, pcm: Float32s, rate_hz: int = 16_000) -> Path:
+    """A WAV file of 32-bit floats, which unlike whole numbers can hold what is no number."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = pcm.astype("<f4").tobytes()
+    layout = struct.pack("<HHIIHH", 3, 1, rate_hz, 4 * rate_hz, 4, 32)
+    chunks = b"WAVEfmt " + struct.pack("<I", len(layout)) + layout
+    chunks += b"data" + struct.pack("<I", len(samples)) + samples
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
     return path
 
 
