@@ -45,6 +45,31 @@ class BatchConfig:
     size: int = 32
     crop_s: float = 2.88  # a whole number of 240-ms steps
     augment: bool = True
+    shortened: float = 0.3  # share of clips cut to a random length
+    shortest_s: float = 1.0  # and how short at most
+    delayed: float = 0.25  # share of clips that begin late in the call
+    latest_s: float = 0.5  # and how late at most, where a crop has no room for more
+    varied: bool = False  # each batch has its own crop, from shortest_s to crop_s
+
+    def __post_init__(self) -> None:
+        """Refuse crops that cannot be drawn."""
+        samples = self.crop_s * 16_000
+        if samples < 3840 or samples % 3840:
+            raise SettingsError(f"batch.crop_s={self.crop_s}: want a whole multiple of 0.24")
+        if self.size < 4 or self.size % 4:
+            raise SettingsError(f"batch.size={self.size}: want a multiple of 4")
+        if self.shortest_s < 0.1:
+            raise SettingsError(f"batch.shortest_s={self.shortest_s}: want 0.1 or more")
+        if self.varied and self.shortest_s > self.crop_s:
+            raise SettingsError(
+                f"batch.shortest_s={self.shortest_s}: want at most crop_s={self.crop_s}"
+            )
+        if self.latest_s < 0:
+            raise SettingsError(f"batch.latest_s={self.latest_s}: want 0 or more")
+        for name in ("shortened", "delayed"):
+            share = getattr(self, name)
+            if not 0 <= share <= 1:
+                raise SettingsError(f"batch.{name}={share}: want a share between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -76,11 +101,6 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, naming key, value and rule."""
-        samples = self.batch.crop_s * 16_000
-        if samples < 3840 or samples % 3840:
-            raise SettingsError(f"batch.crop_s={self.batch.crop_s}: want a whole multiple of 0.24")
-        if self.batch.size < 4 or self.batch.size % 4:
-            raise SettingsError(f"batch.size={self.batch.size}: want a multiple of 4")
         if not SAME_PAGE <= self.hold_out < self.folds:
             raise SettingsError(f"hold_out={self.hold_out}: want {SAME_PAGE} to {self.folds - 1}")
         if self.optimiser.steps <= self.optimiser.warmup_steps:

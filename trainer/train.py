@@ -16,11 +16,12 @@ from torch import Tensor
 
 from streamtrace.errors import StreamTraceError
 from streamtrace.values import Catalog
-from trainer.batches import Batch, training_batches
+from trainer.batches import Batch
 from trainer.catalog import catalog_of
 from trainer.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset
+from trainer.feed import training_batches
 from trainer.loss import call_loss, weighted
 from trainer.model import TracingModel, pool
 from trainer.progress import Progress

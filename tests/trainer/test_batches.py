@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,17 +11,12 @@ import torch
 
 from tests.trainer.trees import row, write_corpus
 from trainer.audio_cache import Clips
-from trainer.batches import Batches, training_batches
+from trainer.batches import Batches
 from trainer.catalog import catalog_of
-from trainer.config import BatchConfig, TrainConfig
+from trainer.cutting import Cutting
 from trainer.manifest import DataError, Row
 from trainer.prepare import prepare
 from trainer.sampling import NONSPEECH, Sampler, Shares
-
-
-@dataclass(frozen=True)
-class Data:
-    clips: Clips
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +27,17 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
 
 
 def batches_of(clips: Clips, **changes: object) -> Batches:
-    values: dict[str, object] = {"size": 16, "crop_samples": 23_040, "seed": 3}
+    values: dict[str, object] = {"size": 16, "cutting": Cutting(23_040), "seed": 3}
     rows = range(len(clips.rows))
     return Batches(clips, rows, catalog_of(clips.rows), **{**values, **changes})  # type: ignore[arg-type]
 
 
 def equal(a, b) -> bool:
-    return all(torch.equal(value, getattr(b, name)) for name, value in vars(a).items())
+    return all(
+        torch.equal(value, getattr(b, name))
+        for name, value in vars(a).items()
+        if isinstance(value, torch.Tensor)
+    )
 
 
 def test_a_batch_has_its_shapes_and_both_labels(clips: Clips):
@@ -88,27 +87,20 @@ def test_swapping_the_labels_leaves_the_audio_as_it_is(clips: Clips):
         assert torch.equal(mine.label, 1 - theirs.label)
 
 
-def test_training_goes_on_from_any_step_and_closes(clips: Clips):
-    config = TrainConfig(seed=3, batch=BatchConfig(size=16, crop_s=1.44))
-    catalog = catalog_of(clips.rows)
-    data, rows = Data(clips), range(len(clips.rows))
-    with training_batches(data, rows, catalog, config, from_step=0) as batches:
-        seen = [next(batches) for _ in range(4)]
-    with training_batches(data, rows, catalog, config, from_step=2) as batches:
-        assert equal(next(batches), seen[2])
-        assert equal(next(batches), seen[3])
-    with training_batches(data, rows, catalog, config, from_step=0):
-        pass  # nobody asked: closing must not wait for a reader
-
-
-def test_a_failure_while_making_batches_reaches_whoever_waits(clips: Clips):
-    broken = replace(clips, lengths=np.zeros(1, dtype=np.int64))
-    config = TrainConfig(batch=BatchConfig(size=16, crop_s=1.44))
-    rows, catalog = range(len(clips.rows)), catalog_of(clips.rows)
-    with training_batches(Data(broken), rows, catalog, config, from_step=0) as batches:
-        for _ in range(2):  # a second waiter hears it too
-            with pytest.raises(IndexError):
-                next(batches)
+def test_a_clip_that_cannot_be_used_becomes_silence_without_a_label(clips: Clips):
+    whole = batches_of(clips).at(1)
+    lost = int(whole.clip[whole.label >= 0][0])
+    broken = replace(clips, lengths=np.where(np.arange(len(clips.rows)) == lost, -1, clips.lengths))
+    batch = batches_of(broken).at(1)
+    slots = (whole.clip == lost).nonzero().flatten().tolist()
+    assert [slot for slot, _ in batch.failed] == slots
+    assert all(reason.startswith("ValueError") for _, reason in batch.failed)
+    for slot in slots:
+        assert batch.label[slot] == batch.source[slot] == batch.page[slot] == -1
+        assert batch.clip[slot] == lost  # so that the trainer can name it
+        assert not batch.pcm[slot].any()
+    others = [slot for slot in range(16) if slot not in slots]
+    assert torch.equal(batch.label[others], whole.label[others])
 
 
 def test_human_clips_follow_the_pages_of_the_synthetic_ones():
