@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 from trainer.audio_cache import Clips
+from trainer.progress import Progress
 
 Words: TypeAlias = npt.NDArray[np.uint32]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -71,8 +72,11 @@ def find_alike(clips: Clips, chosen: Sequence[int]) -> list[Alike]:
     """Every pair among the chosen clips that fingerprints take for one recording."""
     words: dict[int, Words] = {}
     loud: dict[int, npt.NDArray[np.bool_]] = {}
+    bar = Progress("fingerprints", total=len(chosen))
     for i in chosen:
         words[i], loud[i] = fingerprint(clips.pcm(i))
+        bar.advance({})
+    bar.close()
     found: dict[tuple[int, int], tuple[float, int]] = {}
     for first, second, shift in _candidates(words, loud):
         # The votes name the shift to within two words.
