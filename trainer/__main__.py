@@ -43,6 +43,18 @@ def _prepare(options: argparse.Namespace) -> None:
     print(prepared.table())
 
 
+def _pairs(options: argparse.Namespace) -> None:
+    from trainer.corpora import Gathered, add_corpus
+    from trainer.pairs import make_pairs, originals_of
+    from trainer.vocoders.catalogue import vocoders_named
+
+    gathered = Gathered()
+    add_corpus(gathered, options.corpus)
+    vocoders = vocoders_named(options.vocoder)
+    rows = make_pairs(options.out, originals_of(gathered.rows), vocoders)
+    print(f"{options.out}: {len(rows)} clips of {len({row.source for row in rows})} vocoders")
+
+
 def _train(options: argparse.Namespace) -> None:
     from trainer.config import read_config
     from trainer.dataset import Dataset
@@ -50,15 +62,27 @@ def _train(options: argparse.Namespace) -> None:
 
     overrides = {} if options.hold_out is None else {"hold_out": options.hold_out}
     config = read_config(options.config, **overrides)
-    done = train(config, Dataset.load(options.data), options.out, threads=options.threads)
+    data = Dataset.load(options.data)
+    done = train(config, data, options.out, threads=options.threads, workers=options.workers)
     print(f"{done.out}: {done.step} steps, {len(done.catalog.sources)} sources")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     from trainer.dataset import Dataset
-    from trainer.evaluate import evaluate, figures_table
+    from trainer.evaluate import evaluate
+    from trainer.report_text import figures_table
 
-    print(figures_table(evaluate(Dataset.load(options.data), options.runs, options.out).figures))
+    data = Dataset.load(options.data)
+    done = evaluate(data, options.runs, options.out, same_page=options.same_page)
+    print(figures_table(done.figures))
+
+
+def _report(options: argparse.Namespace) -> None:
+    from trainer.report import build_report, write_report
+
+    report = build_report(options.evaluation, against=options.against)
+    for path in write_report(report, options.out):
+        print(path)
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -100,6 +124,17 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--prompts", action="store_true", help="fetch human telephone prompts")
     prepare.set_defaults(run=_prepare)
 
+    pairs = commands.add_parser("pairs", help="resynthesise the human clips of a corpus")
+    pairs.add_argument("--corpus", type=Path, required=True)
+    pairs.add_argument("--out", type=Path, required=True)
+    pairs.add_argument(
+        "--vocoder",
+        action="append",
+        default=[],
+        help="one of its names, or a folder of `vocoder`; may be given again (default: all of DSP)",
+    )
+    pairs.set_defaults(run=_pairs)
+
     train = commands.add_parser("train", help="train, or go on with, one run")
     train.add_argument("--data", type=Path, required=True, help="what prepare wrote")
     train.add_argument("--out", type=Path, required=True)
@@ -114,13 +149,23 @@ def _parser() -> argparse.ArgumentParser:
         help="keep a share of every page out, to be judged on known pages",
     )
     train.add_argument("--threads", type=int, help="CPU threads (default: all)")
+    train.add_argument(
+        "--workers", type=int, default=0, help="processes that make batches (default: one thread)"
+    )
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="judge held-out folds, fit the fusion")
     evaluate.add_argument("--data", type=Path, required=True)
     evaluate.add_argument("--out", type=Path, required=True)
     evaluate.add_argument("runs", type=Path, nargs="+", help="one run for each held-out fold")
+    evaluate.add_argument("--same-page", type=Path, help="the run of `train --same-page`")
     evaluate.set_defaults(run=_evaluate)
+
+    report = commands.add_parser("report", help="figures from judgements, without any model")
+    report.add_argument("--evaluation", type=Path, required=True, help="what evaluate wrote")
+    report.add_argument("--against", type=Path, help="an earlier model's evaluation, to pair with")
+    report.add_argument("--out", type=Path, required=True, help="OUT.json and OUT.md are written")
+    report.set_defaults(run=_report)
 
     export = commands.add_parser("export", help="write the bundle that serves")
     export.add_argument("--data", type=Path, required=True)

@@ -34,6 +34,27 @@ class Figure:
         return self.low > value or self.high < value
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A figure of all clips, and what became of it in every draw."""
+
+    value: float
+    draws: Doubles  # [draws]; NaN where the drawn pages do not give the figure
+
+    @property
+    def figure(self) -> Figure:
+        """With the interval of the draws that gave one."""
+        finite = self.draws[np.isfinite(self.draws)]
+        if not len(finite):
+            return Figure(self.value, float("nan"), float("nan"))
+        low, high = np.percentile(finite, [2.5, 97.5])
+        return Figure(self.value, float(low), float(high))
+
+    def minus(self, other: Drawn, sign: int = 1) -> Drawn:
+        """The difference (its opposite for sign -1), draw by draw; both from the same draws."""
+        return Drawn(sign * (self.value - other.value), sign * (self.draws - other.draws))
+
+
 class PageDraws:
     """One set of resampled pages; every figure asked of it sees the same ones.
 
@@ -53,24 +74,21 @@ class PageDraws:
         """How many pages there are to draw from."""
         return self._drawn.shape[1]
 
-    def figure(self, statistic: Statistic) -> Figure:
-        """The figure of all clips, with its interval."""
-        return _with_interval(self._whole(statistic), self._resampled(statistic))
-
-    def lead(self, a: Statistic, b: Statistic) -> Figure:
-        """By how much `a` exceeds `b`, both on the same pages in every draw."""
-        whole = self._whole(a) - self._whole(b)
-        return _with_interval(whole, self._resampled(a) - self._resampled(b))
-
-    def _whole(self, statistic: Statistic) -> float:
-        return float(statistic(np.ones((1, len(self._owner))))[0])
-
-    def _resampled(self, statistic: Statistic) -> Doubles:
+    def of(self, statistic: Statistic) -> Drawn:
+        """The figure of all clips and of every draw."""
         parts = [
             statistic(self._drawn[first : first + AT_ONCE, self._owner].astype(np.float64))
             for first in range(0, len(self._drawn), AT_ONCE)
         ]
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return Drawn(float(statistic(np.ones((1, len(self._owner))))[0]), np.concatenate(parts))
+
+    def figure(self, statistic: Statistic) -> Figure:
+        """The figure of all clips, with its interval."""
+        return self.of(statistic).figure
+
+    def lead(self, a: Statistic, b: Statistic) -> Figure:
+        """By how much `a` exceeds `b`, both on the same pages in every draw."""
+        return self.of(a).minus(self.of(b)).figure
 
 
 def paired_by_page(
@@ -95,11 +113,3 @@ def by_page(
         return np.array([figure(np.repeat(clips, row.astype(np.int64))) for row in counts])
 
     return PageDraws(pages, draws=draws, seed=seed).figure(statistic)
-
-
-def _with_interval(value: float, drawn: Doubles) -> Figure:
-    finite = drawn[np.isfinite(drawn)]
-    if not len(finite):
-        return Figure(value, float("nan"), float("nan"))
-    low, high = np.percentile(finite, [2.5, 97.5])
-    return Figure(value, float(low), float(high))

@@ -11,12 +11,15 @@ from scipy.optimize import minimize
 from streamtrace.fusion.evidence import Evidence
 from streamtrace.fusion.fuse import Fused, FusionParams, fuse
 from streamtrace.fusion.policy import Policy
+from streamtrace.tracing.logits import sigmoid
 from streamtrace.values import Float32s
+from trainer.looks import LEAST_SPEECH_MS
 from trainer.manifest import DataError
 
 Ints = npt.NDArray[np.int64]
 
 SHRINKAGE = 0.02
+ACCUSED, CLEARED = 0.03, 0.10  # shares of human and of synthetic clips that a policy gives up
 UNKNOWN_PRIOR = 0.2  # of a synthetic voice being by a system never met
 
 
@@ -124,30 +127,44 @@ def fit_families(judged: Judged, params: FusionParams) -> dict[str, float]:
     return {"fam_mix": best[1], "fam_unknown": 0.25}
 
 
-def fit_policy(judged: Judged, params: FusionParams, *, name: str) -> Policy:
-    """Thresholds: 3 % of human clips accused, a tenth of synthetic ones cleared; pages count even.
+@dataclass(frozen=True, slots=True, eq=False)
+class Calls:
+    """M clips as calls: what the looks at each came to."""
 
-    Counted by clip, a few large and easy pages would set the bar, and strange ones be accused.
+    synthetic: npt.NDArray[np.bool_]  # [M]
+    peak: npt.NDArray[np.floating]  # [M] highest log-odds of any look; -inf: too little speech
+    final: npt.NDArray[np.floating]  # [M] log-odds at the end
+    weight: npt.NDArray[np.float64]  # [M] evens out pages within a label
+
+
+def fit_policy(calls: Calls, *, name: str) -> Policy:
+    """Thresholds: 3 % of human clips ever accused, a tenth of synthetic ones cleared at their end.
+
+    A call is looked at every half second and accused at the first look that warrants it: a bar
+    set on one look a call would accuse far more. Pages count even; by clip, a few large and easy
+    pages would set the bar, and strange ones be accused.
     """
-    p = fuse_all(judged, params).spoof_probability
-    heard = judged.evidence.speech_ms >= 500
-    human, synthetic = heard & ~judged.synthetic, heard & judged.synthetic
+    heard = np.isfinite(calls.peak)
+    human, synthetic = heard & ~calls.synthetic, heard & calls.synthetic
     if not human.any() or not synthetic.any():
         raise DataError(
             "no threshold can be set: want human and synthetic clips with half a second of speech "
             f"in every fold, found {human.sum()} and {synthetic.sum()}"
         )
-    of_humans = weighted_quantile(p[human], judged.weight[human], 0.97)
-    of_synthetic = weighted_quantile(p[synthetic], judged.weight[synthetic], 0.10)
-    accuse = float(np.clip(of_humans, 0.5, 0.995))
+    of_humans = weighted_quantile(sigmoid(calls.peak[human]), calls.weight[human], 1 - ACCUSED)
+    of_synthetic = weighted_quantile(
+        sigmoid(calls.final[synthetic]), calls.weight[synthetic], CLEARED
+    )
+    accuse = float(np.clip(of_humans, 0.5, 0.999))
     clear = float(np.clip(of_synthetic, 0.02, 0.9 * accuse))
     return Policy(
         name=name,
-        accuse=round(accuse, 4),
+        # Rounded up: the clip that sets the bar stays below it.
+        accuse=round(accuse + 1e-4, 4),
         retract=round(accuse - 0.3 * (accuse - clear), 4),
         clear=round(clear, 4),
         unclear=round(clear + 0.3 * (accuse - clear), 4),
-        least_speech_ms=480,
+        least_speech_ms=LEAST_SPEECH_MS,
     )
 
 

@@ -1,8 +1,8 @@
-"""Clips to pooled statistics, as the engine would pool them at the end of each clip and before."""
+"""Clips to pooled statistics, at every look that the engine would take and at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,13 @@ import torch
 
 from streamtrace.audio.steps import Stepper
 from streamtrace.encoder.conformer import StreamingConformer
-from streamtrace.tracing.accumulate import pool_frames, statistics
+from streamtrace.tracing.accumulate import merge, pool_frames, statistics
+from streamtrace.tracing.logits import log_sigmoid
 from streamtrace.values import (
     CONTEXT_SAMPLES,
     FRAME_MS,
+    FRAME_SAMPLES,
+    HOP_STEPS,
     STEP_FRAMES,
     AudioChunk,
     Bools,
@@ -22,15 +25,21 @@ from streamtrace.values import (
 )
 from trainer.progress import Progress
 
-WHOLE = 1_000_000  # "all steps", as a prefix length
+Ints = npt.NDArray[np.int64]
+HOP_FRAMES = HOP_STEPS * STEP_FRAMES
+BATCH = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pooled:
-    """Statistics of N clips at each of P prefixes."""
+    """Statistics of N clips at K looks: clip i has looks `first[i]` to `first[i + 1]`.
 
-    stats: Float32s  # [P, N, 2D]
-    speech_ms: npt.NDArray[np.int64]  # [P, N]
+    A look is at the end of every hop and, the last one, at the end of the clip.
+    """
+
+    stats: Float32s  # [K, 2D]
+    speech_ms: Ints  # [K] heard so far
+    first: Ints  # [N + 1]
 
 
 def cut(pcm: Float32s) -> tuple[Float32s, Bools]:
@@ -41,47 +50,73 @@ def cut(pcm: Float32s) -> tuple[Float32s, Bools]:
     return audio, np.concatenate([step.usable for step in steps])
 
 
-@torch.no_grad()
 def pooled_statistics(
+    encoder: StreamingConformer, clips: Sequence[Float32s], *, name: str = "embed"
+) -> Pooled:
+    """The statistics of whole clips, one look each: [N, 2D]."""
+    looks = pooled_at_looks(encoder, clips, name=name, only_last=True)
+    return Pooled(looks.stats, looks.speech_ms, np.arange(len(clips) + 1))
+
+
+@torch.no_grad()
+def pooled_at_looks(
     encoder: StreamingConformer,
     clips: Sequence[Float32s],
     *,
-    prefix_steps: Sequence[int] = (WHOLE,),
-    batch: int = 24,
     name: str = "embed",
+    only_last: bool = False,
 ) -> Pooled:
     """Run clips through the offline encoder; sorted by length, so that padding costs little."""
     encoder.eval()
-    width = 2 * encoder.config.embedding_width
-    stats = np.zeros((len(prefix_steps), len(clips), width), np.float32)
-    speech_ms = np.zeros((len(prefix_steps), len(clips)), np.int64)
+    found: dict[int, list[tuple[Float32s, int]]] = {}
     order = sorted(range(len(clips)), key=lambda i: len(clips[i]))
-    device = encoder.activity_head.weight.device
     progress = Progress(name, total=len(clips))
-    for first in range(0, len(order), batch):
-        members = order[first : first + batch]
-        cuts = [cut(clips[i]) for i in members]
-        longest = max(len(audio) for audio, _ in cuts)
-        pcm = np.zeros((len(members), longest), np.float32)
-        usable = np.zeros((len(members), longest // 640), np.bool_)
-        for row, (audio, flags) in enumerate(cuts):
-            pcm[row, : len(audio)] = audio
-            usable[row, : len(flags)] = flags
-        frames = encoder(torch.as_tensor(pcm).to(device))
-        embedding = frames.embedding.cpu().numpy()
-        activity = frames.activity.cpu().numpy()
-        logits = frames.attention.cpu().numpy() + log_sigmoid(activity)
-        for p, steps in enumerate(prefix_steps):
-            mask = usable.copy()
-            mask[:, steps * STEP_FRAMES :] = False
-            stats[p, members] = statistics(pool_frames(embedding, logits, mask))
-            speech_ms[p, members] = ((activity > 0) & mask).sum(axis=1) * FRAME_MS
-        for _ in members:
+    for start in range(0, len(order), BATCH):
+        members = order[start : start + BATCH]
+        for member, looks in zip(
+            members, _looks(encoder, [clips[i] for i in members]), strict=True
+        ):
+            found[member] = looks[-1:] if only_last else looks
             progress.advance({})
     progress.close()
-    return Pooled(stats, speech_ms)
+    counts = [len(found[i]) for i in range(len(clips))]
+    everything = [look for i in range(len(clips)) for look in found[i]]
+    return Pooled(
+        stats=np.stack([stats for stats, _ in everything]),
+        speech_ms=np.array([speech_ms for _, speech_ms in everything], np.int64),
+        first=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+    )
 
 
-def log_sigmoid(x: Float32s) -> Float32s:
-    """log(1 / (1 + exp(-x))) without overflow."""
-    return (-np.logaddexp(np.float32(0), -x)).astype(np.float32)
+def _looks(
+    encoder: StreamingConformer, clips: Sequence[Float32s]
+) -> Iterator[list[tuple[Float32s, int]]]:
+    """For each clip of a batch: the statistics and the speech, in ms, at each of its looks."""
+    cuts = [cut(clip) for clip in clips]
+    frames = [len(usable) for _, usable in cuts]
+    pcm = np.zeros((len(cuts), max(frames) * FRAME_SAMPLES), np.float32)
+    usable = np.zeros((len(cuts), max(frames)), np.bool_)
+    for row, (audio, flags) in enumerate(cuts):
+        pcm[row, : len(audio)] = audio
+        usable[row, : len(flags)] = flags
+    heard = encoder(torch.as_tensor(pcm).to(encoder.activity_head.weight.device))
+    embedding = heard.embedding.cpu().numpy()
+    activity = heard.activity.cpu().numpy()
+    logits = heard.attention.cpu().numpy() + log_sigmoid(activity)
+    speech = (activity > 0) & usable
+
+    hops = range(0, max(frames), HOP_FRAMES)
+    pool = None
+    stats: list[Float32s] = []
+    for at in hops:
+        hop = slice(at, at + HOP_FRAMES)
+        new = pool_frames(embedding[:, hop], logits[:, hop], usable[:, hop])
+        pool = new if pool is None else merge(pool, new)
+        stats.append(statistics(pool))
+    for row, length in enumerate(frames):
+        # Behind a clip's end nothing is usable: its last hop, whole or not, is its end.
+        yield [
+            (stats[i][row], int(speech[row, : at + HOP_FRAMES].sum()) * FRAME_MS)
+            for i, at in enumerate(hops)
+            if at < length
+        ]

@@ -1,13 +1,13 @@
-"""Page-disjoint figures of the method, and the calibration that a bundle ships with.
+"""Judge what no training saw, keep the judgements, and fit the fusion that a bundle ships with.
 
-Every fold's model judges pages it never saw. Each fold's figures use fusion and thresholds that
-were fitted on the other folds' evidence; the bundle's own fusion is fitted on all of it.
+Every fold's model judges pages it never saw, with fusion and thresholds from the other folds'
+evidence; the bundle's own fusion is fitted on all of it. Figures come from the judgements alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,35 +15,27 @@ import numpy as np
 
 from streamtrace.fusion.fuse import FusionParams
 from streamtrace.fusion.policy import Policy
-from trainer.bootstrap import Figure, by_page
-from trainer.calibrate import Judged, fit, fit_policy, fuse_all
+from trainer.bootstrap import DRAWS, Figure
+from trainer.config import SAME_PAGE as ON_KNOWN_PAGES
+from trainer.crossfit import Fitted, HeldOut, cross_fitted, fit_on, judgements_of
 from trainer.dataset import Dataset
-from trainer.judge import hear, join, judge, load_run
-from trainer.lines import LINES
-from trainer.manifest import CLASSICAL_FAMILIES, DataError, Row
-from trainer.metrics import (
-    auroc,
-    calibration_error,
-    eer,
-    fpr_at_recall,
-    macro_recall,
-    top_k,
+from trainer.frechet import Drift, drifts, pooled_drifts
+from trainer.judge import Run, hear, load_run
+from trainer.judgements import Judgements, joined, save_judgements
+from trainer.manifest import DataError
+from trainer.nuisance_judge import NuisanceFeatures, Split, nuisance_judgements
+from trainer.report import (
+    FRECHET,
+    JUDGEMENTS,
+    NUISANCE,
+    SAME_PAGE,
+    SAME_PAGE_NUISANCE,
+    Report,
+    build_report,
+    write_report,
 )
-from trainer.nuisance import nuisance_scores
 
-POLICY_NAME = "default@1"
-PROMPTS_ORIGIN = "prompts"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FoldResult:
-    """One held-out fold: its rows, and what was judged of them on every line."""
-
-    rows: list[Row]
-    whole: dict[str, Judged]
-    early: dict[str, Judged]
-    train: list[int]
-    test: list[int]
+PAIRS_PER_FOLD = 300  # of our own making: enough for a track of their own, and quickly heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,163 +47,122 @@ class Evaluation:
     figures: dict[str, dict[str, Figure]]
 
 
-def evaluate(data: Dataset, runs: Sequence[Path], out: Path) -> Evaluation:
-    """Judge every fold with its own run, then fit, cross-fit, and write figures and fusion."""
-    folds: list[FoldResult] = []
-    held: set[int] = set()
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """One run with the rows it may not see."""
+
+    run: Run
+    split: Split
+
+
+def evaluate(
+    data: Dataset,
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    same_page: Path | None = None,
+    draws: int = DRAWS,
+) -> Evaluation:
+    """Judge every fold with its own run, then fit, cross-fit, and write judgements and figures."""
+    folds = load_folds(data, runs)
+    held: list[HeldOut] = []
+    moved: list[list[Drift]] = []
+    for fold in folds:
+        one, drift = listen(data, fold, out)
+        held.append(one)
+        moved.append(drift)
+    fits, judged = cross_fitted(held, name=folds[0].run.config.name)
+    save_judgements(joined(judged), out / JUDGEMENTS)
+    (out / FRECHET).write_text(json.dumps(pooled_drifts(moved), indent=1) + "\n")
+    features = NuisanceFeatures(data, out)
+    save_judgements(_nuisance(data, folds, judged[0], features), out / NUISANCE)
+    if same_page is not None:
+        known = load_same_page(data, same_page, folds)
+        heard, _ = listen(data, known, out)
+        judgements = judgements_of(_by_page_fold(data, heard, folds), fits, name=judged[0].name)
+        save_judgements(judgements, out / SAME_PAGE)
+        save_judgements(_nuisance(data, [known], judgements, features), out / SAME_PAGE_NUISANCE)
+    fitted = fit_on(held)
+    report = build_report(out, draws=draws)
+    write_report(report, out / "report")
+    return write_evaluation(fitted, fits, report, out)
+
+
+def load_folds(data: Dataset, runs: Sequence[Path]) -> list[Fold]:
+    """The runs by the fold that each held out; no two may have held out the same."""
+    folds: dict[int, Fold] = {}
     for path in runs:
         run = load_run(path, data)
-        fold = run.config.hold_out
-        if fold < 0 or fold in held:
-            raise DataError(f"{path}: want one run for each held-out fold, this is hold_out={fold}")
-        held.add(fold)
-        train = data.training_rows(run.config.folds, fold)
-        test = data.held_out_rows(run.config.folds, fold)
-        seen = {data.rows[i].source for i in train}
-        heard = hear(run, data, train, test, out / f"fold{fold}.safetensors")
-        rows = [data.rows[i] for i in test]
-        whole: dict[str, Judged] = {}
-        early: dict[str, Judged] = {}
-        for line in LINES:
-            early[line], whole[line] = judge(run, heard, rows, seen, line)
-        folds.append(FoldResult(rows, whole, early, train, test))
+        number, folds_of_run = run.config.hold_out, run.config.folds
+        if number < 0 or number in folds:
+            raise DataError(
+                f"{path}: want one run for each held-out fold, this is hold_out={number}"
+            )
+        first = next(iter(folds.values()), None)
+        if first is not None and first.run.config.folds != folds_of_run:
+            raise DataError(
+                f"{path}: trained with {folds_of_run} folds, {runs[0]} with "
+                f"{first.run.config.folds}; want runs of one split"
+            )
+        test = data.held_out_rows(folds_of_run, number)
+        pairs = data.held_out_pairs(folds_of_run, number)
+        train = data.training_rows(folds_of_run, number)
+        folds[number] = Fold(run, Split(train, [*test, *_few(data, pairs)], number))
     if len(folds) < 2:
         raise DataError("evaluate: want the runs of at least two held-out folds")
-
-    def evidence(of: Sequence[FoldResult]) -> Judged:
-        return join([part for f in of for part in (*f.whole.values(), *f.early.values())])
-
-    shares: dict[str, list[np.ndarray]] = {}
-    for number, fold in enumerate(folds):
-        others = [f for i, f in enumerate(folds) if i != number]
-        params = fit(evidence(others))
-        policy = fit_policy(evidence(others), params, name=POLICY_NAME)
-        for line in LINES:
-            fused = fuse_all(fold.whole[line], params)
-            begun = fuse_all(fold.early[line], params)
-            for key, value in {
-                "p": fused.spoof_probability,
-                "learned": fold.whole[line].evidence.spoof_logit,
-                "spectral": fold.whole[line].evidence.spectral_logit,
-                "early_p": begun.spoof_probability,
-                "accused": fused.spoof_probability >= policy.accuse,
-                "novelty": fused.novelty,
-                "attribution": fused.attribution,
-                "families": fused.families,
-                "synthetic": fold.whole[line].synthetic,
-                "source": fold.whole[line].source,
-                "family": fold.whole[line].family,
-            }.items():
-                shares.setdefault(f"{line} {key}", []).append(np.asarray(value))
-        shares.setdefault("clean nuisance", []).append(
-            nuisance_scores(data, fold.train, fold.test, line="clean")
-        )
-        shares.setdefault("g711 nuisance", []).append(
-            nuisance_scores(data, fold.train, fold.test, line="g711")
-        )
-    rows = [row for f in folds for row in f.rows]
-    arrays = {k: np.concatenate(v) for k, v in shares.items()}
-    figures = {
-        f"{track} / {line}": track_figures(rows, arrays, line, track)
-        for track in ("neural", "classical")
-        for line in LINES
-    }
-    fusion = fit(evidence(folds))
-    policy = fit_policy(evidence(folds), fusion, name=POLICY_NAME)
-    evaluation = Evaluation(fusion, policy, figures)
-    write_evaluation(evaluation, out)
-    return evaluation
+    return [folds[number] for number in sorted(folds)]
 
 
-def track_figures(
-    rows: Sequence[Row], arrays: dict[str, np.ndarray], line: str, track: str
-) -> dict[str, Figure]:
-    """The table of one track; classical engines are never pooled with neural speech.
-
-    Telephone prompts stand apart too: a studio voice on a page of its own is easily told, and would
-    flatter every figure. How often they are accused is said.
-    """
-
-    def belongs(row: Row) -> bool:
-        if row.label == "bonafide":
-            return not _is_prompt(row)
-        return (row.family in CLASSICAL_FAMILIES) == (track == "classical")
-
-    prompts = np.array([_is_prompt(row) for row in rows])
-    keep = np.array([belongs(row) for row in rows])
-    pages = [row.page for row, kept in zip(rows, keep, strict=True) if kept]
-    a = {k.removeprefix(f"{line} "): v[keep] for k, v in arrays.items() if k.startswith(line)}
-    synthetic = a["synthetic"]
-    known = synthetic & (a["source"] >= 0)
-    figures = {
-        "detection EER": by_page(lambda i: eer(a["p"][i], synthetic[i]), pages),
-        "detection AUROC": by_page(lambda i: auroc(a["p"][i], synthetic[i]), pages),
-        "detection AUROC, learned member": by_page(
-            lambda i: auroc(a["learned"][i], synthetic[i]), pages
-        ),
-        "detection AUROC, spectral member": by_page(
-            lambda i: auroc(a["spectral"][i], synthetic[i]), pages
-        ),
-        "detection EER at 1.9 s": by_page(lambda i: eer(a["early_p"][i], synthetic[i]), pages),
-        "nuisance-only EER": by_page(lambda i: eer(a["nuisance"][i], synthetic[i]), pages),
-        "nuisance-only AUROC": by_page(lambda i: auroc(a["nuisance"][i], synthetic[i]), pages),
-        "human clips accused": by_page(lambda i: _mean(a["accused"][i][~synthetic[i]]), pages),
-        "synthetic clips accused": by_page(lambda i: _mean(a["accused"][i][synthetic[i]]), pages),
-        "calibration error": by_page(lambda i: calibration_error(a["p"][i], synthetic[i]), pages),
-    }
-    if prompts.any():
-        accused = arrays[f"{line} accused"][prompts]
-        figures["telephone prompts accused"] = by_page(
-            lambda i: _mean(accused[i]), [r.page for r in rows if _is_prompt(r)]
-        )
-    if track == "classical":
-        return figures
-
-    def of(mask: np.ndarray, i: np.ndarray) -> np.ndarray:
-        return i[mask[i]]
-
-    named = synthetic & (a["family"] >= 0)
-    figures |= {
-        "family top-1": by_page(
-            lambda i: top_k(a["families"][of(named, i)], a["family"][of(named, i)], 1), pages
-        ),
-        "family macro recall": by_page(
-            lambda i: macro_recall(a["families"][of(named, i)], a["family"][of(named, i)]), pages
-        ),
-        "system top-1": by_page(
-            lambda i: top_k(a["attribution"][of(known, i)], a["source"][of(known, i)], 1), pages
-        ),
-        "system top-1, unknown left out": by_page(
-            lambda i: top_k(a["attribution"][of(known, i), :-1], a["source"][of(known, i)], 1),
-            pages,
-        ),
-        "system top-5": by_page(
-            lambda i: top_k(a["attribution"][of(known, i)], a["source"][of(known, i)], 5), pages
-        ),
-        "novelty AUROC": by_page(
-            lambda i: auroc(a["novelty"][of(synthetic, i)], ~known[of(synthetic, i)]), pages
-        ),
-        "novelty FPR95": by_page(
-            lambda i: fpr_at_recall(a["novelty"][of(synthetic, i)], ~known[of(synthetic, i)]),
-            pages,
-        ),
-    }
-    return figures
+def load_same_page(data: Dataset, path: Path, folds: Sequence[Fold]) -> Fold:
+    """The run that held out a share of every page."""
+    run = load_run(path, data)
+    if run.config.hold_out != ON_KNOWN_PAGES:
+        raise DataError(f"{path}: trained with hold_out={run.config.hold_out}, want --same-page")
+    if len(folds) != folds[0].run.config.folds:
+        raise DataError(f"{path}: known pages are judged with every fold's fit; want all folds")
+    rows = (
+        data.training_rows(run.config.folds, ON_KNOWN_PAGES),
+        data.held_out_rows(run.config.folds, ON_KNOWN_PAGES),
+    )
+    return Fold(run, Split(*rows, fold=ON_KNOWN_PAGES))
 
 
-def write_evaluation(evaluation: Evaluation, out: Path) -> None:
-    """`evaluation.json` for export, `figures.md` for people."""
-    out.mkdir(parents=True, exist_ok=True)
+def listen(data: Dataset, fold: Fold, out: Path) -> tuple[HeldOut, list[Drift]]:
+    """All looks at a fold's clips, and how far its embeddings moved from training's."""
+    train, test, number = fold.split.train, fold.split.test, fold.split.fold
+    name = "same-page" if number == ON_KNOWN_PAGES else f"fold{number}"
+    heard = hear(fold.run, data, train, test, out / f"{name}.safetensors")
+    rows = tuple(data.rows[i] for i in test)
+    held = HeldOut(
+        rows=rows,
+        fold=np.full(len(rows), number, np.int64),
+        looks=heard.looks,
+        catalog=fold.run.catalog,
+        taught=heard.taught,
+    )
+    trained = [data.rows[i] for i in train]
+    return held, drifts(heard.train_embeddings, trained, heard.embeddings, rows)
+
+
+def write_evaluation(
+    fitted: Fitted, fits: Mapping[int, Fitted], report: Report, out: Path
+) -> Evaluation:
+    """`evaluation.json`, for export; each fold's own fit beside the one that ships."""
+    evaluation = Evaluation(fitted.fusion, fitted.policy, report.figures())
     plain = {
-        "fusion": asdict(evaluation.fusion),
-        "policy": asdict(evaluation.policy),
+        "fusion": asdict(fitted.fusion),
+        "policy": asdict(fitted.policy),
+        "folds": {
+            number: {"fusion": asdict(fit.fusion), "policy": asdict(fit.policy)}
+            for number, fit in fits.items()
+        },
         "figures": {
-            track: {name: asdict(figure) for name, figure in table.items()}
-            for track, table in evaluation.figures.items()
+            place: {name: asdict(figure) for name, figure in table.items()}
+            for place, table in evaluation.figures.items()
         },
     }
     (out / "evaluation.json").write_text(json.dumps(plain, indent=1) + "\n")
-    (out / "figures.md").write_text(figures_table(evaluation.figures))
+    return evaluation
 
 
 def read_evaluation(out: Path) -> Evaluation:
@@ -225,26 +176,39 @@ def read_evaluation(out: Path) -> Evaluation:
         fusion=FusionParams.from_dict(plain["fusion"]),
         policy=Policy.from_dict(plain["policy"]),
         figures={
-            track: {name: Figure(**figure) for name, figure in table.items()}
-            for track, table in plain["figures"].items()
+            place: {name: Figure(**figure) for name, figure in table.items()}
+            for place, table in plain["figures"].items()
         },
     )
 
 
-def figures_table(figures: dict[str, dict[str, Figure]]) -> str:
-    """Markdown, percent with 95 % intervals by page."""
-    tracks = list(figures)
-    names = list(dict.fromkeys(name for table in figures.values() for name in table))
-    lines = ["| percent | " + " | ".join(tracks) + " |", "| --- |" + " --- |" * len(tracks)]
-    for name in names:
-        cells = [str(figures[t][name]) if name in figures[t] else "-" for t in tracks]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+def _nuisance(
+    data: Dataset, folds: Sequence[Fold], judged: Judgements, features: NuisanceFeatures
+) -> Judgements:
+    splits = [fold.split for fold in folds]
+    return nuisance_judgements(data, splits, folds[0].run.catalog, judged.lines, features)
 
 
-def _is_prompt(row: Row) -> bool:
-    return row.origin.startswith(PROMPTS_ORIGIN)
+def _by_page_fold(data: Dataset, heard: HeldOut, folds: Sequence[Fold]) -> HeldOut:
+    """A clip of a known page is judged with the fit that never saw that page's evidence."""
+    home = {data.rows[i].page: fold.split.fold for fold in folds for i in fold.split.test}
+    return HeldOut(
+        rows=heard.rows,
+        fold=np.array([home[row.page] for row in heard.rows], np.int64),
+        looks=heard.looks,
+        catalog=heard.catalog,
+        taught=heard.taught,
+    )
 
 
-def _mean(x: np.ndarray) -> float:
-    return float(x.mean()) if len(x) else float("nan")
+def _few(data: Dataset, pairs: Sequence[int]) -> list[int]:
+    """All that was made out of some human clips, drawn by their hashes."""
+    of_original: dict[str, list[int]] = {}
+    for i in pairs:
+        of_original.setdefault(data.rows[i].original_sha256, []).append(i)
+    chosen: list[int] = []
+    for original in sorted(of_original):
+        if len(chosen) >= PAIRS_PER_FOLD:
+            break
+        chosen += of_original[original]
+    return chosen

@@ -1,4 +1,4 @@
-"""What a trained run says of clips: gallery from its training rows, evidence on others."""
+"""What a trained run says of clips: gallery from its training rows, evidence at every look."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,32 @@ from safetensors.numpy import load_file as load_tensors, save_file as save_tenso
 from safetensors.torch import load_file
 
 from streamtrace.fusion.evidence import Evidence, gather_evidence
-from streamtrace.fusion.fuse import family_membership
 from streamtrace.tracing.gallery import Gallery
 from streamtrace.tracing.score import Heads
 from streamtrace.values import Catalog, Float32s
-from trainer.calibrate import Judged
 from trainer.catalog import catalog_of
 from trainer.checkpoint import find_checkpoint
 from trainer.config import TrainConfig, config_from_dict
 from trainer.dataset import Dataset
-from trainer.embed import WHOLE, Pooled, pooled_statistics
-from trainer.lines import LINES, over_line
+from trainer.embed import pooled_at_looks, pooled_statistics
+from trainer.lines import EVALUATION_LINES, over_line
+from trainer.looks import Looks
 from trainer.manifest import DataError, Row
 from trainer.model import TracingModel
 
-EARLY_STEPS = 8  # 1.92 s: the early decision that calibration also looks at
+Array = npt.NDArray[Any]
+GALLERY_LINES = ("clean", "g711")
+REPOSITORY = Path(__file__).parents[1]
+# What turns audio into evidence; a change in any of it makes what was heard before stale.
+RECIPE = (
+    "streamtrace/audio",
+    "streamtrace/encoder",
+    "streamtrace/tracing",
+    "streamtrace/fusion",
+    "trainer/channel",
+    "trainer",
+)
+RECIPE_FILES = ("embed.py", "judge.py", "model.py", "lines.py", "codecs.py", "rates.py")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,50 +86,96 @@ def load_run(out: Path, data: Dataset) -> Run:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """All that a run's encoder has to say of a fold; what is made of it costs nothing."""
+    """All that a run's encoder has to say of the rows it held out; the rest costs nothing."""
 
-    gallery: Gallery
-    pooled: dict[str, Pooled]  # by line, at EARLY_STEPS and at the end of each clip
+    gallery: dict[str, Array]  # as the bundle names its tensors
+    looks: dict[str, Looks]  # by line
+    taught: npt.NDArray[np.bool_]  # [S] which sources of the catalog the training rows hold
+    train_embeddings: Float32s  # [R, E] of whole clean clips
+    embeddings: Float32s  # [N, E] likewise
 
 
 def hear(run: Run, data: Dataset, train: Sequence[int], test: Sequence[int], cache: Path) -> Heard:
     """Run the encoder over a fold once; `cache` holds the result for the next time."""
+    seen = {data.rows[i].source for i in train}
+    taught = np.array([source.name in seen for source in run.catalog.sources])
+    key = np.frombuffer(_key(run, data, train, test), np.uint8)
     try:
-        tensors: dict[str, npt.NDArray[Any]] = load_tensors(cache)
+        tensors: dict[str, Array] = load_tensors(cache)
     except (OSError, SafetensorError):
         tensors = {}
-    if tensors.get("key", np.zeros(0)).tobytes() != run.key:
-        tensors = {"key": np.frombuffer(run.key, np.uint8), **gallery_tensors(run, data, train)}
-        for line in LINES:
-            clips = [over_line(data.clips.pcm(i), line) for i in test]
-            pooled = pooled_statistics(
-                run.model.encoder, clips, prefix_steps=(EARLY_STEPS, WHOLE), name=f"judge {line}"
-            )
-            tensors |= {f"{line}.stats": pooled.stats, f"{line}.speech_ms": pooled.speech_ms}
+    if not np.array_equal(tensors.get("key", np.zeros(0)), key):
+        tensors = {"key": key, **_heard(run, data, train, test, taught)}
         cache.parent.mkdir(parents=True, exist_ok=True)
         partial = cache.with_suffix(".partial")
         save_tensors(tensors, partial)
         partial.replace(cache)
-    size = tensors["gallery.prototypes"].shape[1]
     return Heard(
-        Gallery.from_tensors(tensors, sources=len(run.catalog.sources), size=size),
-        {line: Pooled(tensors[f"{line}.stats"], tensors[f"{line}.speech_ms"]) for line in LINES},
+        gallery={name: tensors[name] for name in ("gallery.prototypes", "gallery.owner")},
+        looks={line: Looks.from_tensors(tensors, line) for line in EVALUATION_LINES},
+        taught=taught,
+        train_embeddings=tensors["train.embeddings"],
+        embeddings=tensors["embeddings"],
     )
 
 
-def gallery_tensors(run: Run, data: Dataset, rows: Sequence[int]) -> dict[str, npt.NDArray[Any]]:
-    """One prototype per source and line; one per page for human voices (owner = S).
+def _heard(
+    run: Run,
+    data: Dataset,
+    train: Sequence[int],
+    test: Sequence[int],
+    taught: npt.NDArray[np.bool_],
+) -> dict[str, Array]:
+    embeddings = {line: embeddings_over(run, data, train, line) for line in GALLERY_LINES}
+    tensors = _prototypes(run, [data.rows[i] for i in train], embeddings)
+    tensors["train.embeddings"] = embeddings["clean"]
+    size = tensors["gallery.prototypes"].shape[1]
+    gallery = Gallery.from_tensors(tensors, sources=len(run.catalog.sources), size=size)
+    for line in EVALUATION_LINES:
+        pooled = pooled_at_looks(
+            run.model.encoder, [heard_over(data, i, line) for i in test], name=f"judge {line}"
+        )
+        evidence = gather_evidence(pooled.stats, pooled.speech_ms, run.heads, gallery)
+        looks = Looks(without_untaught(evidence, taught), pooled.first)
+        tensors |= looks.tensors(line)
+        if line == "clean":
+            tensors["embeddings"] = run.heads.scores(pooled.stats[pooled.first[1:] - 1]).embedding
+    return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
 
-    Human speech is not one cloud: a prototype per page keeps its recording chains apart.
-    """
+
+def heard_over(data: Dataset, clip: int, line: str) -> Float32s:
+    """A clip as it arrives over a line; the same clip always meets the same losses and noise."""
+    seed = int(data.rows[clip].sha256[:8], 16)
+    return over_line(data.clips.pcm(clip), line, seed)
+
+
+def without_untaught(evidence: Evidence, taught: npt.NDArray[np.bool_]) -> Evidence:
+    """A fold's model has never heard some sources of the catalog: it must not name them."""
+    similarity = evidence.similarity.copy()
+    similarity[:, :-1] = np.where(taught, similarity[:, :-1], -1.0)
+    logits = np.where(taught, evidence.source_logits, -1e3).astype(np.float32)
+    return replace(evidence, source_logits=logits, similarity=similarity)
+
+
+def embeddings_over(run: Run, data: Dataset, rows: Sequence[int], line: str) -> Float32s:
+    """[R, E] the embedding of each whole clip over a line."""
+    clips = [heard_over(data, i, line) for i in rows]
+    pooled = pooled_statistics(run.model.encoder, clips, name=f"gallery {line}")
+    return np.asarray(run.heads.scores(pooled.stats).embedding, np.float32)
+
+
+def gallery_tensors(run: Run, data: Dataset, rows: Sequence[int]) -> dict[str, Array]:
+    """One prototype per source and line; one per page for human voices (owner = S)."""
+    embeddings = {line: embeddings_over(run, data, rows, line) for line in GALLERY_LINES}
+    return _prototypes(run, [data.rows[i] for i in rows], embeddings)
+
+
+def _prototypes(run: Run, rows: Sequence[Row], embeddings: dict[str, Float32s]) -> dict[str, Array]:
+    """Human speech is not one cloud: a prototype per page keeps its recording chains apart."""
     place = {s.name: i for i, s in enumerate(run.catalog.sources)}
     clouds: dict[tuple[int, str], list[Float32s]] = defaultdict(list)
-    for line in LINES:
-        clips = [over_line(data.clips.pcm(i), line) for i in rows]
-        pooled = pooled_statistics(run.model.encoder, clips, name=f"gallery {line}")
-        embeddings = run.heads.scores(pooled.stats[0]).embedding
-        for i, embedding in zip(rows, embeddings, strict=True):
-            row = data.rows[i]
+    for line, of_line in embeddings.items():
+        for row, embedding in zip(rows, of_line, strict=True):
             if row.label == "bonafide":
                 clouds[len(place), f"{line} {row.page}"].append(embedding)
             elif row.source in place:
@@ -129,78 +186,17 @@ def gallery_tensors(run: Run, data: Dataset, rows: Sequence[int]) -> dict[str, n
     return {"gallery.prototypes": prototypes.astype(np.float32), "gallery.owner": owners}
 
 
-def judge(run: Run, heard: Heard, rows: Sequence[Row], seen: set[str], line: str) -> list[Judged]:
-    """Evidence on `rows` over `line`: at EARLY_STEPS, then at the end of each clip."""
-    pooled = heard.pooled[line]
-    return [
-        judged_of(run, heard.gallery, stats, speech_ms, rows, seen)
-        for stats, speech_ms in zip(pooled.stats, pooled.speech_ms, strict=True)
-    ]
-
-
-def judged_of(
-    run: Run,
-    gallery: Gallery,
-    stats: Float32s,
-    speech_ms: npt.NDArray[np.int64],
-    rows: Sequence[Row],
-    seen: set[str],
-) -> Judged:
-    """Scores and truth side by side; sources outside `seen` count as unknown."""
-    catalog = run.catalog
-    names = {s.name: i for i, s in enumerate(catalog.sources)}
-    families = {name: i for i, name in enumerate(catalog.families)}
-    gathered = gather_evidence(stats, speech_ms, run.heads, gallery)
-    taught = np.array([s.name in seen for s in catalog.sources])
-    similarity = gathered.similarity.copy()
-    source_logits = np.where(taught, gathered.source_logits, -1e3).astype(np.float32)
-    similarity[:, :-1] = np.where(taught, similarity[:, :-1], -1.0)
-    synthetic = np.array([row.label == "synthetic" for row in rows])
-    per_page: dict[tuple[bool, str], int] = defaultdict(int)
-    for row in rows:
-        per_page[row.label == "synthetic", row.page] += 1
-    # The square root keeps a page of one clip from weighing as much as a page of a hundred.
-    weight = np.array([per_page[row.label == "synthetic", row.page] ** -0.5 for row in rows])
-    for label in (True, False):
-        weight[synthetic == label] /= max(weight[synthetic == label].sum(), 1e-9)
-    return Judged(
-        evidence=Evidence(
-            spoof_logit=gathered.spoof_logit,
-            spectral_logit=gathered.spectral_logit,
-            source_logits=source_logits,
-            family_logits=gathered.family_logits,
-            similarity=similarity,
-            speech_ms=speech_ms,
-        ),
-        synthetic=synthetic,
-        source=np.array(
-            [names[r.source] if r.source in seen and r.source in names else -1 for r in rows]
-        ),
-        family=np.array(
-            [families.get(r.family, -1) if r.label == "synthetic" else -1 for r in rows]
-        ),
-        membership=family_membership(catalog),
-        seen=np.broadcast_to(taught, (len(rows), len(taught))),
-        weight=weight,
-    )
-
-
-def join(parts: Sequence[Judged]) -> Judged:
-    """Several judged sets as one."""
-    evidence = [p.evidence for p in parts]
-    return Judged(
-        evidence=Evidence(
-            spoof_logit=np.concatenate([e.spoof_logit for e in evidence]),
-            spectral_logit=np.concatenate([e.spectral_logit for e in evidence]),
-            source_logits=np.concatenate([e.source_logits for e in evidence]),
-            family_logits=np.concatenate([e.family_logits for e in evidence]),
-            similarity=np.concatenate([e.similarity for e in evidence]),
-            speech_ms=np.concatenate([np.asarray(e.speech_ms) for e in evidence]),
-        ),
-        synthetic=np.concatenate([p.synthetic for p in parts]),
-        source=np.concatenate([p.source for p in parts]),
-        family=np.concatenate([p.family for p in parts]),
-        membership=parts[0].membership,
-        seen=np.concatenate([p.seen for p in parts]),
-        weight=np.concatenate([p.weight for p in parts]) / len(parts),
-    )
+def _key(run: Run, data: Dataset, train: Sequence[int], test: Sequence[int]) -> bytes:
+    """Of everything that what was heard depends on: weights, clips, lines and this code."""
+    recipe = hashlib.sha256(run.key)
+    for folder in RECIPE:
+        for name in RECIPE_FILES if folder == "trainer" else ("*.py",):
+            for file in sorted((REPOSITORY / folder).glob(name)):
+                recipe.update(file.read_bytes())
+    recipe.update(repr((EVALUATION_LINES, GALLERY_LINES)).encode())
+    for rows in (train, test):
+        for i in rows:
+            row = data.rows[i]
+            recipe.update(f"{row.sha256} {row.source} {row.page}\n".encode())
+        recipe.update(b"\n")
+    return recipe.digest()

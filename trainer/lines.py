@@ -9,9 +9,10 @@ from streamtrace.audio.g711 import decode_mulaw, encode_mulaw
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 
 LINES = ("clean", "g711")
+EVALUATION_LINES = LINES
 
 
-def over_line(pcm: Float32s, line: str) -> Float32s:
+def over_line(pcm: Float32s, line: str, seed: int = 0) -> Float32s:
     """A clip as it arrives over `line`: as it is, or through 8 kHz and mu-law (ITU-T G.711)."""
     if line == "clean":
         return pcm

@@ -100,6 +100,18 @@ def fpr_at_recall_of(scores: Floats, positive: Bools, recall: float = 0.95) -> S
     return figure
 
 
+def recall_at_fpr_of(scores: Floats, positive: Bools, fpr: float = 0.03) -> Statistic:
+    """The share of positives found at the lowest threshold that raises at most `fpr` alarms."""
+    ranked = _Ranked.of(scores, positive)
+
+    def figure(counts: Doubles) -> Doubles:
+        hit, alarm = ranked.found(counts)
+        found = np.where(alarm <= fpr + 1e-9, hit, 0.0).max(axis=1)
+        return np.where(np.isnan(alarm[:, -1]), np.nan, found)
+
+    return figure
+
+
 def min_dcf_of(scores: Floats, synthetic: Bools, costs: Costs | None = None) -> Statistic:
     """The least detection cost of any threshold, 1 for the better of the two blind answers."""
     at = costs or Costs()
@@ -157,6 +169,12 @@ def macro_f1_of(predicted: Ints, truth: Ints) -> Statistic:
         return _mean_known(np.where(occurs > 0, f1, np.nan))
 
     return figure
+
+
+def within(clips: Bools, statistic: Statistic) -> Statistic:
+    """A figure that was made from the clips of a mask alone, asked with the counts of all."""
+    inside = np.flatnonzero(clips)
+    return lambda counts: statistic(counts[:, inside])
 
 
 def hits(shares: Floats, truth: Ints, k: int) -> Bools:

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from trainer.dataset import Dataset
-from trainer.evaluate import Evaluation, figures_table, read_evaluation
+from trainer.evaluate import Evaluation, read_evaluation
 from trainer.export import write_bundle
 from trainer.judge import Run, gallery_tensors, load_run
 from trainer.manifest import Row
+from trainer.report_text import figures_table
 
 
 def ship(data: Dataset, run_dir: Path, evaluation_dir: Path, out: Path, *, name: str) -> None:

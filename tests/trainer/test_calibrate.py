@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from streamtrace.fusion.evidence import Evidence
-from trainer.calibrate import Judged, fit, fit_policy, fuse_all, weighted_quantile
+from streamtrace.fusion.policy import Policy
+from trainer.calibrate import Calls, Judged, fit, fit_policy, fuse_all, weighted_quantile
 from trainer.manifest import DataError
 
 
@@ -59,27 +60,49 @@ def test_the_fit_tells_human_from_synthetic_and_known_from_unknown() -> None:
     assert right.mean() > 0.8
 
 
+def calls(n: int = 400, looks: int = 1, seed: int = 0) -> Calls:
+    """Half human; the highest of `looks` looks, the last of which is the final one."""
+    rng = np.random.default_rng(seed)
+    synthetic = np.arange(n) % 2 == 1
+    llr = rng.normal(size=(looks, n)) + 2.0 * (synthetic - 0.5)
+    return Calls(synthetic, llr.max(axis=0), llr[-1], np.full(n, 2 / n))
+
+
+def bar(policy: Policy) -> float:
+    return float(np.log(policy.accuse / (1 - policy.accuse)))
+
+
 def test_three_percent_of_humans_are_accused_pages_counted_evenly() -> None:
-    evidence = judged()
-    params = fit(evidence)
-    policy = fit_policy(evidence, params, name="test@1")
-    p = fuse_all(evidence, params).spoof_probability
-    assert (p[~evidence.synthetic] > policy.accuse).mean() <= 0.03
+    heard = calls()
+    policy = fit_policy(heard, name="test@1")
+    human = np.flatnonzero(~heard.synthetic)
+    assert 0.02 < (heard.peak[human] >= bar(policy)).mean() <= 0.03
     assert policy.clear < policy.unclear <= policy.retract < policy.accuse
     # One strange page of few clips weighs as much as all the others: it raises the bar.
-    human = np.flatnonzero(~evidence.synthetic)
-    strange = human[np.argsort(p[human])[-5:]]
-    weight = evidence.weight.copy()
+    strange = human[np.argsort(heard.peak[human])[-5:]]
+    weight = heard.weight.copy()
     weight[strange] = weight[human].sum() / len(strange)
-    stricter = fit_policy(replace(evidence, weight=weight), params, name="test@1")
-    assert stricter.accuse > policy.accuse
+    assert fit_policy(replace(heard, weight=weight), name="test@1").accuse > policy.accuse
+
+
+def test_the_bar_counts_every_look_at_a_call() -> None:
+    once, often = calls(looks=1), calls(looks=12)
+    bar_of_one, bar_of_all = (bar(fit_policy(each, name="test@1")) for each in (once, often))
+    human = ~often.synthetic
+    assert (often.peak[human] >= bar_of_one).mean() > 0.15  # what one look's bar would do
+    assert (often.peak[human] >= bar_of_all).mean() <= 0.03
+
+
+def test_calls_with_too_little_speech_set_no_bar() -> None:
+    heard = calls()
+    quiet = replace(heard, peak=np.where(np.arange(400) < 200, -np.inf, heard.peak))
+    half = Calls(*(getattr(quiet, f)[200:] for f in ("synthetic", "peak", "final", "weight")))
+    assert fit_policy(quiet, name="test@1").accuse == fit_policy(half, name="test@1").accuse
 
 
 def test_without_humans_no_threshold_is_set() -> None:
-    evidence = judged()
-    only = replace(evidence, synthetic=np.ones(400, bool))
     with pytest.raises(DataError, match="no threshold can be set"):
-        fit_policy(only, fit(evidence), name="test@1")
+        fit_policy(replace(calls(), synthetic=np.ones(400, bool)), name="test@1")
 
 
 def test_weighted_quantile_of_even_weights_is_the_quantile() -> None:
