@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
+from streamtrace.errors import SettingsError
 from trainer.audio_cache import Clips
 from trainer.balance import Balance, balance_of
 from trainer.findings import (
@@ -77,6 +78,13 @@ def examine_folder(
     lines: Sequence[str] = LINES,
 ) -> Diagnosis:
     """What `prepare` left in `folder`, in our own splits or in those of the table `given`."""
+    from trainer.lines import LINES as KNOWN
+
+    if folds < 2:
+        raise SettingsError(f"folds={folds}: want two or more")
+    unknown = [line for line in lines if line not in KNOWN]
+    if unknown:
+        raise SettingsError(f"line={unknown[0]!r}: no such line; known: {', '.join(KNOWN)}")
     clips = Clips.load(folder)
     if given is None:
         splits, name = own_splits(clips.rows, folds, seed), "the manifest"
