@@ -1,4 +1,4 @@
-"""The trainer's command line: `python -m trainer prepare|train|evaluate|export`."""
+"""The trainer's command line: `python -m trainer prepare|doctor|train|evaluate|export`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streamtrace.errors import StreamTraceError
+from trainer.doctor_command import add_doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except StreamTraceError as error:
         print(f"trainer: {error}", file=sys.stderr)
         return error.exit_code
@@ -26,7 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("trainer: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    return 0
 
 
 def _prepare(options: argparse.Namespace) -> None:
@@ -134,6 +134,8 @@ def _parser() -> argparse.ArgumentParser:
         help="one of its names, or a folder of `vocoder`; may be given again (default: all of DSP)",
     )
     pairs.set_defaults(run=_pairs)
+
+    add_doctor(commands)
 
     train = commands.add_parser("train", help="train, or go on with, one run")
     train.add_argument("--data", type=Path, required=True, help="what prepare wrote")
