@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 from streamtrace.errors import SettingsError
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
-from trainer.codecs import HAS_SOXR, alaw_call, can_encode, mulaw_call, narrow_band, opus_call
+from trainer.channel.opus import opus_call
+from trainer.codecs import alaw_call, can_encode, mulaw_call, narrow_band
+from trainer.rates import HAS_SOXR
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +118,7 @@ class Augmenter:
                 return alaw_call(pcm)
             return narrow_band(pcm, lambda narrow: narrow)
         if chance > 1 - self.config.opus and self._has_opus:
-            return opus_call(pcm, bitrate, narrow=spread < 0.3)
+            return opus_call(pcm, bitrate, rate_hz=8000 if spread < 0.3 else 16_000)
         return pcm
 
     def _noise(self, rng: np.random.Generator, length: int) -> Float32s:

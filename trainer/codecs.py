@@ -8,17 +8,16 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
+from trainer.rates import HAS_SOXR, fitted, resample
 
 log = logging.getLogger(__name__)
 
 NARROW_HZ = 8_000
-HAS_SOXR = importlib.util.find_spec("soxr") is not None
 HAS_AV = importlib.util.find_spec("av") is not None
 if not (HAS_SOXR and HAS_AV):
     log.warning(
@@ -26,9 +25,6 @@ if not (HAS_SOXR and HAS_AV):
         "found" if HAS_SOXR else "missing",
         "found" if HAS_AV else "missing",
     )
-
-_OPUS_HZ = 48_000  # what its decoder gives, whatever went in
-_OPUS_DELAY = 312  # samples at 48 kHz that libopus puts in front, as its header says
 
 
 def quantised(pcm: Float32s, table: npt.NDArray[np.float32]) -> Float32s:
@@ -65,8 +61,6 @@ ALAW = _law_table(_alaw_levels())
 
 def narrow_band(pcm: Float32s, inner: Callable[[Float32s], Float32s]) -> Float32s:
     """Down to 8 kHz, through `inner`, and back up as a receiver resamples: [T] -> [T]."""
-    from trainer.rates import resample
-
     at_8k = inner(resample(pcm, SAMPLE_RATE_HZ, NARROW_HZ, quality="LQ"))
     return fitted(resample(at_8k, NARROW_HZ, SAMPLE_RATE_HZ), pcm.size)
 
@@ -81,15 +75,6 @@ def alaw_call(pcm: Float32s) -> Float32s:
     return narrow_band(pcm, lambda narrow: quantised(narrow, ALAW))
 
 
-def opus_call(pcm: Float32s, bitrate: int, *, narrow: bool = False) -> Float32s:
-    """Opus as WebRTC sends it, at `bitrate` bits a second: [T] -> [T]."""
-    from trainer.rates import resample
-
-    rate_hz = NARROW_HZ if narrow else SAMPLE_RATE_HZ
-    heard = _through_opus(resample(pcm, SAMPLE_RATE_HZ, rate_hz), rate_hz, bitrate)
-    return fitted(resample(heard[_OPUS_DELAY:], _OPUS_HZ, SAMPLE_RATE_HZ), pcm.size)
-
-
 def can_encode(codec: str) -> bool:
     """Whether PyAV is there and its FFmpeg has that encoder."""
     if not HAS_AV:
@@ -101,39 +86,3 @@ def can_encode(codec: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def fitted(pcm: Float32s, length: int) -> Float32s:
-    """Cut or zero-padded to `length` samples."""
-    if pcm.size >= length:
-        return pcm[:length]
-    return np.concatenate([pcm, np.zeros(length - pcm.size, dtype=np.float32)])
-
-
-def _through_opus(pcm: Float32s, rate_hz: int, bitrate: int) -> Float32s:
-    """Encode and decode packet by packet, without a container: at `rate_hz` in, at 48 kHz out."""
-    import av
-
-    sender: Any = av.CodecContext.create("libopus", "w")
-    sender.sample_rate = rate_hz
-    sender.layout = "mono"
-    sender.format = "s16"
-    sender.bit_rate = bitrate
-    sender.options = {"application": "voip", "compression_level": "0"}
-    sender.open()
-    receiver: Any = av.CodecContext.create("opus", "r")
-    receiver.sample_rate = _OPUS_HZ
-    receiver.layout = "mono"
-    size: int = sender.frame_size
-    whole = np.clip(pcm * 32768.0, -32768, 32767).astype(np.int16)
-    # Two frames more, so that the codec's delay does not cost the end of the clip.
-    whole = np.concatenate([whole, np.zeros(-whole.size % size + 2 * size, dtype=np.int16)])
-    packets: list[Any] = []
-    for at in range(0, whole.size, size):
-        frame = av.AudioFrame.from_ndarray(whole[None, at : at + size], "s16", "mono")
-        frame.sample_rate = rate_hz
-        frame.pts = at
-        packets += sender.encode(frame)
-    packets += sender.encode(None)
-    parts = [heard.to_ndarray()[0] for packet in packets for heard in receiver.decode(packet)]
-    return np.concatenate(parts).astype(np.float32)

@@ -10,7 +10,8 @@ import pytest
 from streamtrace.errors import SettingsError
 from tests.trainer.trees import voice_like
 from trainer.augment import AugmentConfig, Augmenter, quiet
-from trainer.codecs import ALAW, MULAW, alaw_call, can_encode, mulaw_call, opus_call, quantised
+from trainer.channel.opus import opus_call
+from trainer.codecs import ALAW, MULAW, alaw_call, can_encode, mulaw_call, quantised
 from trainer.nonspeech import KINDS, Nonspeech
 from trainer.speech import speech_frames, speech_ticks
 
