@@ -39,6 +39,7 @@ def _prepare(options: argparse.Namespace) -> None:
         folders=options.folder,
         classical=options.classical,
         prompts=options.prompts,
+        pairs=options.pairs,
     )
     print(prepared.table())
 
@@ -122,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     prepare.add_argument("--classical", action="store_true", help="render the classical engines")
     prepare.add_argument("--prompts", action="store_true", help="fetch human telephone prompts")
+    prepare.add_argument(
+        "--pairs", type=Path, help="folder of human clips through vocoders; filled where it lacks"
+    )
     prepare.set_defaults(run=_prepare)
 
     pairs = commands.add_parser("pairs", help="resynthesise the human clips of a corpus")

@@ -18,6 +18,11 @@ HUMAN_FAMILY = "human"
 UNKNOWN_FAMILY = "unknown"
 UNKNOWN_SOURCE = "wild-fake-unknown"  # real fakes of systems that nobody named: no class of its own
 PAIRS_ORIGIN = "pairs:"  # clips that `prepare` itself made out of human ones
+DSP_FAMILY = "dsp-vocoder"  # WORLD and the like over human speech
+SELF_PREFIX = "self-"  # sources this project trained itself
+DSP_SOURCES = frozenset(
+    {"world", "griffin-lim", "griffin-lim-mel", "lpc-vocoder", "mlsa", "harmonic-noise"}
+)
 CLASSICAL_FAMILIES = ("classical-formant", "classical-diphone", "classical-statistical")
 
 
@@ -57,6 +62,11 @@ class Row:
     def is_pair(self) -> bool:
         """Of our own making: to train on, never to judge by; its page is its original's."""
         return self.origin.startswith(PAIRS_ORIGIN)
+
+
+def is_self_made(source: str) -> bool:
+    """Whether a source is a generator of this project's own; naming one is never a right answer."""
+    return source.startswith(SELF_PREFIX) or source in DSP_SOURCES
 
 
 COLUMNS = tuple(field.name for field in fields(Row))

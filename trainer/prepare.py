@@ -49,8 +49,12 @@ def prepare(
     folders: Sequence[Path] = (),
     classical: bool = False,
     prompts: bool = False,
+    pairs: Path | None = None,
 ) -> Prepared:
-    """Gather every row, decode what is new and leave manifest, audio and index in `out`."""
+    """Gather every row, decode what is new and leave manifest, audio and index in `out`.
+
+    `pairs` is a folder of human clips through vocoders; what it lacks of the DSP ones is made.
+    """
     gathered = Gathered()
     if corpus is not None:
         add_corpus(gathered, corpus)
@@ -75,6 +79,12 @@ def prepare(
             "that hold audio"
         )
     kept, skipped = build_cache(out, gathered.rows, gathered.unusable, gathered.listed)
+    if pairs is not None and kept:
+        from trainer.pairs import matched_pairs
+
+        # Only of clips that can be used, so the cache comes first and is then added to.
+        gathered.add(matched_pairs(pairs, kept))
+        kept, skipped = build_cache(out, gathered.rows, gathered.unusable, gathered.listed)
     say_skipped(skipped, out / SKIPPED_FILE)
     if not kept:
         raise DataError(

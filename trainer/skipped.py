@@ -13,7 +13,7 @@ from trainer.disk import write_table
 from trainer.manifest import DataError, read_table
 
 Flaw: TypeAlias = Literal[
-    "missing", "unreadable", "empty", "short", "not-a-number", "silent", "duplicate"
+    "missing", "unreadable", "empty", "short", "not-a-number", "silent", "duplicate", "unmatched"
 ]
 SKIPPED_FILE = "skipped.csv"
 SAID_AT_MOST = 10

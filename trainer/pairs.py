@@ -1,0 +1,158 @@
+"""Matched pairs: human clips through vocoders, so that only the generator differs.
+
+python -m trainer pairs --corpus CORPUS --out runs/pairs
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from streamtrace.values import SAMPLE_RATE_HZ, Float32s
+from trainer.decode import decode, file_sha256
+from trainer.disk import told_when_full
+from trainer.manifest import (
+    PAIRS_ORIGIN,
+    DataError,
+    Row,
+    read_manifest,
+    write_manifest,
+)
+from trainer.progress import Progress
+from trainer.skipped import ClipError, Flaw, Skipped, write_skipped
+from trainer.vocoders.catalogue import Vocoder, vocoders_named
+from trainer.vocoders.flac import write_flac
+from trainer.vocoders.matching import CannotMatch, matched
+
+MANIFEST_FILE = "manifest.csv"
+CANNOT_MATCH: Flaw = "unmatched"
+
+
+def originals_of(rows: Iterable[Row]) -> list[Row]:
+    """The human clips worth resynthesising; prompts are studio voices of one page each."""
+    found = (row for row in rows if not row.is_synthetic and not row.origin.startswith("prompts:"))
+    return list({row.sha256: row for row in found}.values())
+
+
+def make_pairs(
+    out: Path, originals: Sequence[Row], vocoders: Sequence[Vocoder], *, seed: int = 0
+) -> list[Row]:
+    """Every original through every vocoder, under `out`/SOURCE; what is there is kept.
+
+    The manifest grows by a vocoder at a time and keeps those of earlier runs, so that `out` can be
+    used while it fills. A clip's draws depend on the seed, the clip and the vocoder alone.
+    """
+    with told_when_full(out, "every clip made so far is kept"):
+        for vocoder in vocoders:
+            _through(vocoder, out, originals, seed)
+    return read_pairs(out)
+
+
+def read_pairs(out: Path) -> list[Row]:
+    """All pairs that were made under `out` so far."""
+    path = out / MANIFEST_FILE
+    return read_manifest(path) if path.exists() else []
+
+
+def matched_pairs(out: Path, rows: Iterable[Row]) -> list[Row]:
+    """Pairs of all human clips among `rows`: the DSP ones made where missing, the others as found.
+
+    No resynthesis comes without the clip it was made from, and what is said of that clip now holds
+    for both.
+    """
+    originals = originals_of(rows)
+    there = {row.sha256: row for row in originals}
+    made = make_pairs(out, originals, vocoders_named(()))
+    return [
+        _described(pair, there[pair.original_sha256])
+        for pair in made
+        if pair.original_sha256 in there
+    ]
+
+
+def _described(pair: Row, original: Row) -> Row:
+    """A pair's row with its original's page, voice and words."""
+    return replace(
+        original,
+        path=pair.path,
+        sha256=pair.sha256,
+        label=pair.label,
+        family=pair.family,
+        source=pair.source,
+        origin=pair.origin,
+        original_sha256=pair.original_sha256,
+        seconds=pair.seconds,
+        rate_hz=pair.rate_hz,
+    )
+
+
+def _through(vocoder: Vocoder, out: Path, originals: Sequence[Row], seed: int) -> None:
+    """All originals through one vocoder, then its rows in place of its earlier ones."""
+    folder = out / vocoder.source
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    skipped: list[Skipped] = []
+    bar = Progress(vocoder.source, total=len(originals))
+    for original in originals:
+        path = folder / f"{original.sha256[:16]}.flac"
+        try:
+            if not path.exists():
+                write_flac(path, _resynthesis(vocoder, original, seed))
+            rows.append(_row(path, vocoder, original))
+        except ClipError as flaw:
+            skipped.append(Skipped(original.path, vocoder.source, flaw.flaw, flaw.reason))
+        bar.advance({"skipped": float(len(skipped))})
+    bar.close()
+    write_skipped(folder / "skipped.csv", skipped)
+    if not rows:
+        raise DataError(f"{vocoder.source}: none of {len(originals)} clips: {skipped[0].reason}")
+    if skipped:
+        print(
+            f"{vocoder.source}: {len(skipped)} left out, see {folder}/skipped.csv", file=sys.stderr
+        )
+    made = {row.sha256 for row in rows}
+    others = [
+        row for row in read_pairs(out) if row.source != vocoder.source and row.sha256 not in made
+    ]
+    write_manifest(out / MANIFEST_FILE, [*others, *rows])
+
+
+def _resynthesis(vocoder: Vocoder, original: Row, seed: int) -> Float32s:
+    """What the vocoder makes of a clip, with everything but the generator matched to it: [T]."""
+    samples, _ = decode(Path(original.path))
+    pcm = samples.astype(np.float32) / np.float32(32768)
+    rng = np.random.default_rng(
+        (seed, zlib.crc32(vocoder.source.encode()), int(original.sha256[:16], 16))
+    )
+    try:
+        return matched(vocoder.synthesise(pcm, rng), pcm, lossy=original.lossy)
+    except CannotMatch as cause:
+        raise ClipError(Path(original.path), CANNOT_MATCH, str(cause)) from cause
+
+
+def _row(path: Path, vocoder: Vocoder, original: Row) -> Row:
+    return replace(
+        original,
+        path=str(path),
+        sha256=file_sha256(path),
+        label="synthetic",
+        family=vocoder.family,
+        source=vocoder.source,
+        origin=f"{PAIRS_ORIGIN}{vocoder.source}",
+        original_sha256=original.sha256,
+        seconds=_seconds(path),
+        rate_hz=SAMPLE_RATE_HZ,
+    )
+
+
+def _seconds(path: Path) -> float:
+    import av
+
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        return round(float((stream.duration or 0) * (stream.time_base or 0)), 3)

@@ -1,0 +1,1 @@
+"""Generators' last stages: human speech in, the same speech from a vocoder out."""
