@@ -72,8 +72,8 @@ class Batches:
         self._sampler = Sampler(clips.rows, rows, shares or Shares())
         self._source = {source.name: i for i, source in enumerate(catalog.sources)}
         self._family = {name: i for i, name in enumerate(catalog.families)}
-        self._page = _numbered(row.page for row in clips.rows)
-        self._utterance = _numbered(row.parallel_id for row in clips.rows)
+        self._page = numbered(row.page for row in clips.rows)
+        self._utterance = numbered(row.parallel_id for row in clips.rows)
         self._ticks: dict[int, Bools] = {}
 
     def at(self, step: int) -> Batch:
@@ -169,7 +169,8 @@ class Batches:
         return found
 
 
-def _numbered(names: Iterator[str]) -> dict[str, int]:
+def numbered(names: Iterator[str]) -> dict[str, int]:
+    """Different names by their place in sorted order; no name has no number."""
     return {name: i for i, name in enumerate(sorted({name for name in names if name}))}
 
 

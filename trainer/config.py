@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,16 @@ from streamtrace.errors import SettingsError
 NOTHING, SAME_PAGE = -1, -2  # what a run may hold out besides a fold: see `Dataset.training_rows`
 
 
+_TYPES: dict[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text in quotes",
+}
+PRECISIONS = ("fp32", "bf16")
+CHAINS = ("page", "utterance")
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """The heads on top of the encoder."""
@@ -20,14 +31,12 @@ class ModelConfig:
     embedding: int = 96
     dropout: float = 0.2
     source_scale: float = 16.0  # of the cosine between embedding and class vector
-    spectral_embedding: int = 48  # the member on cepstra, where the encoder has them
-    spectral_hidden: int = 96
-    spectral_dropout: float = 0.3
+    attentive: bool = True  # whether pooling weighs frames by more than speech activity
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """The weight of each term; zero switches it off."""
+    """The weight of each term; zero switches it off. `trainer/README.md` says what each is for."""
 
     spoof: float = 1.0  # binary cross-entropy, call level
     source: float = 0.5  # cross-entropy over systems
@@ -35,7 +44,72 @@ class LossConfig:
     n_pair: float = 0.3  # multi-class N-pair over systems (Sohn, 2016)
     n_pair_scale: float = 10.0
     activity: float = 0.3  # per-frame speech activity
-    prefix: float = 0.5  # the same call-level terms on a random beginning of the crop
+
+    # The call-level terms again, on less than the whole crop.
+    prefix: float = 0.5  # a random beginning of it
+    window: float = 0.0  # a random window of it
+    window_s: float = 3.84
+    running: float = 0.0  # what was said by the ends of 240-ms steps
+    running_steps: int = 4  # so many of them, drawn anew for each batch; 0: all
+    least_speech_s: float = 0.0  # what is pooled has a label only with so much speech in it
+
+    contrast: float = 0.0  # supervised contrast, humans against synthetic voices of one chain
+    contrast_within: str = "page"  # one chain is one page, or one utterance
+    contrast_temperature: float = 0.1
+    oc_softmax: float = 0.0  # one-class softmax: humans near one direction
+    oc_scale: float = 20.0
+    oc_human: float = 0.9  # cosine that humans are held above
+    oc_synthetic: float = 0.2  # and synthetic voices below
+    regmix: float = 0.0  # RegMixup of pooled statistics: the class terms on mixed rows, too
+    regmix_alpha: float = 0.5  # of the Beta distribution of shares
+    adversary: float = 0.0  # page-adversarial: the gradient of guessing the page, reversed
+    adversary_ramp: int = 1000  # steps until it is at full strength
+    robust: float = 0.0  # group DRO over page and label, beside or in place of `spoof`
+    robust_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        for name, value in vars(self).items():
+            if isinstance(value, int | float) and value < 0:
+                raise SettingsError(f"loss.{name}={value}: want 0 or more")
+        for name in ("contrast_temperature", "oc_scale", "regmix_alpha", "window_s"):
+            if not getattr(self, name):
+                raise SettingsError(f"loss.{name}=0: want more than 0")
+        if self.contrast_within not in CHAINS:
+            raise SettingsError(
+                f"loss.contrast_within={self.contrast_within!r}: want one of {', '.join(CHAINS)}"
+            )
+
+
+@dataclass(frozen=True)
+class MaskConfig:
+    """Parts of the features hidden while training; nothing is hidden by default."""
+
+    bands: int = 0  # stripes of bands in each crop
+    widest_band: int = 12  # features, of `encoder.features`' 80
+    times_per_s: float = 0.0  # stripes of time in each second
+    longest_ms: int = 120
+
+    def __post_init__(self) -> None:
+        """Refuse stripes of less than nothing."""
+        for name, value in vars(self).items():
+            if value < 0:
+                raise SettingsError(f"mask.{name}={value}: want 0 or more")
+
+
+@dataclass(frozen=True)
+class ComputeConfig:
+    """In what numbers; a run on one kind of machine is continued on the same kind."""
+
+    precision: str = "fp32"  # or "bf16": the network under autocast on CUDA; CPUs stay at fp32
+    deterministic: bool = False  # only algorithms that repeat to the bit, on CUDA too
+
+    def __post_init__(self) -> None:
+        """Refuse other numbers."""
+        if self.precision not in PRECISIONS:
+            raise SettingsError(
+                f"compute.precision={self.precision!r}: want one of {', '.join(PRECISIONS)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -81,7 +155,7 @@ class OptimiserConfig:
     warmup_steps: int = 100
     weight_decay: float = 0.02
     clip: float = 5.0
-    average: float = 0.998
+    average: float = 0.998  # of the weights, step by step; 0 ships the last weights as they are
 
 
 @dataclass(frozen=True)
@@ -97,12 +171,19 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     batch: BatchConfig = field(default_factory=BatchConfig)
+    mask: MaskConfig = field(default_factory=MaskConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, naming key, value and rule."""
         if not SAME_PAGE <= self.hold_out < self.folds:
             raise SettingsError(f"hold_out={self.hold_out}: want {SAME_PAGE} to {self.folds - 1}")
+        if self.loss.window and self.loss.window_s >= self.batch.crop_s:
+            raise SettingsError(
+                f"loss.window_s={self.loss.window_s}: want less than batch.crop_s="
+                f"{self.batch.crop_s}, or it says what the whole crop says"
+            )
         if self.optimiser.steps <= self.optimiser.warmup_steps:
             raise SettingsError(
                 f"optimiser.steps={self.optimiser.steps}: want more than the "
@@ -136,18 +217,30 @@ def config_from_dict(values: dict[str, Any], where: str = "config") -> TrainConf
         "model": ModelConfig,
         "loss": LossConfig,
         "batch": BatchConfig,
+        "mask": MaskConfig,
+        "compute": ComputeConfig,
         "optimiser": OptimiserConfig,
     }
     built: dict[str, Any] = {"encoder": encoder}
     for name, kind in sections.items():
         section = plain.pop(name, {})
-        known = {f.name for f in fields(kind)}
-        for key in section:
-            if key not in known:
-                raise SettingsError(f"{where}: {name}.{key}: no such key; known: {sorted(known)}")
+        if not isinstance(section, dict):
+            raise SettingsError(f"{where}: {name}={section!r}: want a table, [{name}]")
+        _check(section, kind, where=f"{where}: {name}.")
         built[name] = kind(**section)
-    known = {f.name for f in fields(TrainConfig)} - set(built)
-    for key in plain:
-        if key not in known:
-            raise SettingsError(f"{where}: {key}: no such key; known: {sorted(known)}")
+    _check(plain, TrainConfig, where=f"{where}: ", besides=built)
     return TrainConfig(**plain, **built)
+
+
+def _check(
+    values: dict[str, Any], kind: type[Any], *, where: str, besides: Iterable[str] = ()
+) -> None:
+    """Refuse keys that `kind` lacks, and values of another type than its defaults have."""
+    defaults = {f.name: f.default for f in fields(kind) if f.name not in set(besides)}
+    for key, value in values.items():
+        if key not in defaults:
+            raise SettingsError(f"{where}{key}: no such key; known: {sorted(defaults)}")
+        wanted = type(defaults[key])
+        whole_for_real = wanted is float and type(value) is int
+        if type(value) is not wanted and not whole_for_real:
+            raise SettingsError(f"{where}{key}={value!r}: want {_TYPES[wanted]}")

@@ -1,30 +1,46 @@
 """Train: batches in, a checkpointed model out; reads top to bottom, resumes exactly.
 
 python -m trainer train --data runs/data --out runs/base --config trainer/configs/base.toml
+torchrun --nproc-per-node 4 -m trainer train ...   # the same run on four GPUs
 """
 
 from __future__ import annotations
 
-import json
 import math
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from streamtrace.errors import StreamTraceError
+from streamtrace.errors import SettingsError, StreamTraceError
 from streamtrace.values import Catalog
-from trainer.batches import Batch
+from trainer.arithmetic import arithmetic
+from trainer.batches import Batch, numbered
 from trainer.catalog import catalog_of
-from trainer.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from trainer.checkpoint import (
+    Origin,
+    State,
+    find_checkpoint,
+    fingerprint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from trainer.config import TrainConfig
+from trainer.critics import Critics
 from trainer.dataset import Dataset
 from trainer.feed import training_batches
-from trainer.loss import call_loss, weighted
-from trainer.model import TracingModel, pool
+from trainer.interrupts import Interrupts
+from trainer.masking import masked
+from trainer.model import TracingModel
+from trainer.objective import Objective, embedding_widths, weighted
+from trainer.parallel import Processes, joined
 from trainer.progress import Progress
+from trainer.runlog import LOG_FILE, RunLog, Unusable, clips_of
+
+CLIPS_NAMED = 8  # of a batch that went wrong; the rest is counted
 
 
 class TrainingFailed(StreamTraceError):
@@ -40,104 +56,124 @@ class Trained:
     catalog: Catalog
 
 
-def train(config: TrainConfig, data: Dataset, out: Path, *, threads: int | None = None) -> Trained:
-    """Run to `optimiser.steps`, from the last checkpoint in `out` if there is one."""
+def train(
+    config: TrainConfig,
+    data: Dataset,
+    out: Path,
+    *,
+    threads: int | None = None,
+    workers: int = 0,
+) -> Trained:
+    """Run to `optimiser.steps`, from the last checkpoint in `out` if there is one.
+
+    `workers` processes make the batches, or a thread if there are none; that, and how many threads
+    compute, changes the time it takes and nothing else.
+    """
     if threads:
         torch.set_num_threads(threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    out.mkdir(parents=True, exist_ok=True)
+    with joined() as here:
+        if config.batch.size % (4 * here.world):
+            raise SettingsError(
+                f"batch.size={config.batch.size}: want a multiple of {4 * here.world} "
+                f"for {here.world} processes"
+            )
+        return _run(config, data, out, here, workers)
+
+
+def _run(config: TrainConfig, data: Dataset, out: Path, here: Processes, workers: int) -> Trained:
     catalog = catalog_of(data.rows)
+    rows = data.training_rows(config.folds, config.hold_out)
+    state, model, critics = _beginning(config, data, catalog, here)
+    origin = Origin(config.to_dict(), fingerprint(data.rows), here.world)
+    folder = out / "checkpoint"
+    found = find_checkpoint(folder)
+    if found is not None:
+        load_checkpoint(found, state, origin)
+
+    modules = (model, critics)
+    batches = training_batches(
+        data, rows, catalog, config, from_step=state.step, turn=here.turn, workers=workers
+    )
+    unusable = Unusable(out / f"unusable{here.rank or ''}.csv", data.rows)
+    progress = Progress("train", total=config.optimiser.steps, done=state.step, shown=here.leads)
+    log = RunLog(out / LOG_FILE if here.leads else Path(os.devnull), from_step=state.step)
+    exact = arithmetic(config.compute, here.device, model)
+    hiding = masked(model.encoder.subsampling, config.mask)
+    with log, exact as autocast, hiding, Interrupts() as interrupts, batches:
+        objective = Objective(model, critics, config.loss, autocast, here.total)
+        while state.step < config.optimiser.steps:
+            began_s = time.monotonic()
+            batch = next(batches)
+            unusable.count(batch)
+            # Seeded by the step, so that a resumed run draws the same dropout, views and masks.
+            torch.manual_seed((config.seed * 1_000_003 + state.step) * here.world + here.rank)
+            terms = objective.terms(batch.to(here.device), state.step)
+            loss = weighted(terms, config.loss)
+            figures = _figures({**terms, "loss": loss})
+            if not math.isfinite(figures["loss"]):
+                raise TrainingFailed(_what_failed("loss", state.step, figures, batch, data, out))
+
+            set_rate(state.optimiser, learning_rate(state.step, config))
+            state.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            stop = here.average(modules, stop=interrupts.asked)
+            # Apart: what a critic has to learn must not slow the model down.
+            norms = [_clip(module, config.optimiser.clip) for module in modules]
+            if not math.isfinite(sum(norms)):
+                raise TrainingFailed(
+                    _what_failed("gradient", state.step, figures, batch, data, out)
+                )
+            state.optimiser.step()
+            state.step += 1
+            follow(
+                state.average,
+                model,
+                decay=min(config.optimiser.average, state.step / (state.step + 10)),
+            )
+
+            took_s = round(time.monotonic() - began_s, 3)
+            log.add(state.step, {**figures, "norm": round(norms[0], 4), "took_s": took_s})
+            progress.advance(figures)
+            last = state.step == config.optimiser.steps
+            if state.step % config.checkpoint_every == 0 or last or stop:
+                log.flush()
+                if not here.agree(modules):
+                    raise TrainingFailed(
+                        f"step {state.step}: the processes no longer have the same weights; "
+                        f"start again from {folder}"
+                    )
+                if here.leads:
+                    save_checkpoint(folder, state, origin)
+            if stop and not last:
+                raise KeyboardInterrupt
+    progress.close()
+    if len(unusable):
+        progress.say(f"{len(unusable)} clips could not be used; they are listed in {out}")
+    return Trained(out=out, step=state.step, catalog=catalog)
+
+
+def _beginning(
+    config: TrainConfig, data: Dataset, catalog: Catalog, here: Processes
+) -> tuple[State, TracingModel, Critics]:
+    """Weights, critics and moments before the first step; the same in every process."""
     torch.manual_seed(config.seed)
     model = TracingModel(
         config.encoder,
         config.model,
         sources=len(catalog.sources),
         families=len(catalog.families),
-    ).to(device)
+    ).to(here.device)
+    pages = len(numbered(row.page for row in data.rows))
+    critics = Critics(embedding_widths(model), pages, config.loss).to(here.device)
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=config.optimiser.rate, weight_decay=config.optimiser.weight_decay
+        [*model.parameters(), *critics.parameters()],
+        lr=config.optimiser.rate,
+        weight_decay=config.optimiser.weight_decay,
     )
     average = {k: v.detach().clone() for k, v in model.state_dict().items()}
-    step = 0
-
-    out.mkdir(parents=True, exist_ok=True)
-    found = find_checkpoint(out / "checkpoint")
-    if found is not None:
-        step, average = load_checkpoint(
-            found, model=model, optimiser=optimiser, config=config.to_dict()
-        )
-        average = {k: v.to(device) for k, v in average.items()}
-
-    rows = data.training_rows(config.folds, config.hold_out)
-    batches = training_batches(data, rows, catalog, config, from_step=step)
-    progress = Progress("train", total=config.optimiser.steps, done=step)
-    log = (out / "log.jsonl").open("a", encoding="utf-8")
     model.train()
-    with log, batches:
-        while step < config.optimiser.steps:
-            began = time.monotonic()
-            batch = next(batches).to(device)
-            # Seeded by the step, so that a resumed run draws the same dropout and prefixes.
-            torch.manual_seed(config.seed * 1_000_003 + step)
-            terms = loss_terms(model, batch, config)
-            loss = weighted(terms, config.loss)
-            figures = {k: round(float(v.detach()), 4) for k, v in terms.items()}
-            if not math.isfinite(float(loss.detach())):
-                raise TrainingFailed(
-                    f"step {step}: the loss is not finite ({figures}); lower optimiser.rate, "
-                    f"the last good state is in {out / 'checkpoint'}"
-                )
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, config)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.clip)
-            optimiser.step()
-            step += 1
-            follow(average, model, decay=min(config.optimiser.average, step / (step + 10)))
-
-            took_s = round(time.monotonic() - began, 3)
-            log.write(json.dumps({"step": step, **figures, "took_s": took_s}) + "\n")
-            progress.advance(figures)
-            if step % config.checkpoint_every == 0 or step == config.optimiser.steps:
-                log.flush()
-                save_checkpoint(
-                    out / "checkpoint",
-                    step=step,
-                    model=model,
-                    average=average,
-                    optimiser=optimiser,
-                    config=config.to_dict(),
-                )
-    progress.close()
-    return Trained(out=out, step=step, catalog=catalog)
-
-
-def loss_terms(model: TracingModel, batch: Batch, config: TrainConfig) -> dict[str, Tensor]:
-    """Call-level terms on the whole crop and on a random beginning of it, and the activity term.
-
-    The beginnings are there so that early decisions are trained for, not only late ones.
-    """
-    frames = model(batch.pcm)
-    usable = batch.usable  # [B, N]
-    views = [(1.0, usable)]
-    if config.loss.prefix:
-        length = torch.randint(12, max(13, usable.shape[1]), (usable.shape[0], 1))
-        place = torch.arange(usable.shape[1])[None, :]
-        early = usable & (place < length).to(usable.device)
-        # A beginning without usable frames would pool to noise; it learns from the whole instead.
-        early = torch.where(early.any(dim=1, keepdim=True), early, usable)
-        views.append((config.loss.prefix, early))
-    terms: dict[str, Tensor] = {}
-    for weight, mask in views:
-        for scores in model.heads(pool(frames, mask)):
-            said = call_loss(scores, batch.label, batch.source, batch.family, config.loss)
-            for name, value in said.items():
-                terms[name] = terms.get(name, 0.0) + weight * value
-    activity = torch.nn.functional.binary_cross_entropy_with_logits(
-        frames.activity, batch.speech, reduction="none"
-    )
-    terms["activity"] = (activity * usable).sum() / usable.sum().clamp(min=1)
-    return terms
+    return State(model, critics, optimiser, average), model, critics
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -149,11 +185,46 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return at.rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """The learning rate of all parameters."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
 @torch.no_grad()
-def follow(average: dict[str, Tensor], model: torch.nn.Module, *, decay: float) -> None:
+def follow(average: dict[str, Tensor], model: nn.Module, *, decay: float) -> None:
     """Move the running average of the weights towards the model; counters are copied."""
     for name, value in model.state_dict().items():
         if value.dtype.is_floating_point:
             average[name].lerp_(value.to(average[name].dtype), 1 - decay)
         else:
             average[name].copy_(value)
+
+
+def _clip(module: nn.Module, most: float) -> float:
+    """Scale gradients to a norm of at most `most`; returns what it was."""
+    learned = list(module.parameters())
+    return float(nn.utils.clip_grad_norm_(learned, most)) if learned else 0.0
+
+
+def _figures(terms: dict[str, Tensor]) -> dict[str, float]:
+    """All terms as numbers; a GPU is asked for them once."""
+    values = torch.stack([value.detach().float() for value in terms.values()]).tolist()
+    return {name: round(value, 4) for name, value in zip(terms, values, strict=True)}
+
+
+def _what_failed(
+    what: str, step: int, figures: dict[str, float], batch: Batch, data: Dataset, out: Path
+) -> str:
+    """Which step, which terms, which clips, and what to try."""
+    terms = ", ".join(f"{name} {value}" for name, value in figures.items())
+    clips = clips_of(batch, data.rows)
+    named = ", ".join(clips[:CLIPS_NAMED])
+    if len(clips) > CLIPS_NAMED:
+        everything = out / f"failed-step-{step}.txt"
+        everything.write_text("\n".join([terms, *clips]) + "\n", encoding="utf-8")
+        named += f" and {len(clips) - CLIPS_NAMED} more, all in {everything}"
+    return (
+        f"step {step}: the {what} is not finite ({terms}) on {named}; lower optimiser.rate or look "
+        f"at these clips; the last good state is in {out / 'checkpoint'}"
+    )
