@@ -124,7 +124,7 @@ def _shortcuts(shortcuts: Sequence[Shortcut]) -> Iterator[str]:
                 str(one.pages),
                 _percent(one.classical),
                 *(
-                    _percent(value) + ("*" if name == one.strongest[0] else " ")
+                    _percent(value) + ("*" if (name, value) == one.strongest else " ")
                     for name, value in one.alone.items()
                 ),
             )

@@ -74,7 +74,7 @@ def findings_in_rows(
             f"source {source!r} has one clip: {name(i)}",
             "it can be trained on or judged, never both; it forms no pair",
         )
-    hashes = {row.sha256: row for row in rows}
+    hashes = {row.sha256: row for row in rows if not row.is_pair}
     for i, row in enumerate(rows):
         original = hashes.get(row.original_sha256)
         if row.is_pair and (original is None or original.page != row.page):
@@ -156,10 +156,10 @@ def findings_in_split(
     for label, count in (("human", leaks.test_human), ("synthetic", leaks.test_synthetic)):
         if not count:
             yield Finding(
-                "error",
+                "error" if split.by_page else "warning",
                 "a test of one label",
                 f"{split.name}: judges no {label} clip found on a page",
-                "use fewer folds, or add pages",
+                "use fewer folds, or add pages with more clips",
             )
     if not (split.by_page or split.by_utterance):
         return

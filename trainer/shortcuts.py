@@ -32,8 +32,9 @@ class Shortcut:
 
     @property
     def strongest(self) -> tuple[str, float]:
-        """The group that tells most by itself."""
-        return max(self.alone.items(), key=lambda item: np.nan_to_num(item[1]))
+        """The group that tells most by itself; ("", 0.5) where there is nothing to tell."""
+        known = [(name, value) for name, value in self.alone.items() if np.isfinite(value)]
+        return max(known, key=lambda item: item[1], default=("", 0.5))
 
 
 def shortcuts_of(clips: Clips, splits: Sequence[Split], lines: Sequence[str]) -> list[Shortcut]:
