@@ -1,4 +1,4 @@
-"""Folds that no page straddles, balanced by label and family, with the leaks that remain told."""
+"""Folds that no page straddles, balanced by label and family, and a split of known pages."""
 
 from __future__ import annotations
 
@@ -18,22 +18,6 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 LABEL_WEIGHT = 8.0  # both labels in every fold matter more than any one family
 SPEAKER_WEIGHT = 2.0
 SAME_PAGE_SHARE = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Leaks:
-    """What two folds share although their pages differ; figures across folds are that bit kind."""
-
-    speakers: dict[str, int]  # speaker: clips of theirs outside their commonest fold
-    parallel_ids: tuple[str, ...]
-
-    def summary(self) -> str:
-        clips = sum(self.speakers.values())
-        worst = ", ".join(f"{name} {n}" for name, n in Counter(self.speakers).most_common(5))
-        return (
-            f"{len(self.speakers)} speakers ({clips} clips) and {len(self.parallel_ids)} parallel "
-            f"utterances cross folds{'; most: ' + worst if worst else ''}"
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,32 +154,6 @@ def check_folds(rows: Sequence[Row], assigned: Int64s) -> None:
     for fold, found in sorted(labels.items()):
         if len(found) < 2:
             raise DataError(f"fold {fold} holds only {found.pop()} clips; want both labels")
-
-
-def find_leaks(rows: Sequence[Row], assigned: Int64s) -> Leaks:
-    """Speakers and utterances that lie in more than one fold."""
-    speakers: dict[str, Counter[int]] = defaultdict(Counter)
-    utterances: dict[str, set[int]] = defaultdict(set)
-    for row, fold in zip(rows, assigned.tolist(), strict=True):
-        if row.speaker:
-            speakers[row.speaker][fold] += 1
-        if row.parallel_id:
-            utterances[row.parallel_id].add(fold)
-    return Leaks(
-        speakers={
-            name: sum(found.values()) - max(found.values())
-            for name, found in sorted(speakers.items())
-            if len(found) > 1
-        },
-        parallel_ids=tuple(sorted(name for name, found in utterances.items() if len(found) > 1)),
-    )
-
-
-def known_in(rows: Sequence[Row], fold: Fold) -> frozenset[str]:
-    """Synthetic sources of the fold's test rows that its training rows hold as well."""
-    trained = {rows[i].source for i in map(int, fold.train) if rows[i].is_synthetic}
-    tested = {rows[i].source for i in map(int, fold.test) if rows[i].is_synthetic}
-    return frozenset(tested & trained)
 
 
 def _utterance(row: Row) -> str:

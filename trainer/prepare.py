@@ -83,7 +83,8 @@ def prepare(
         from trainer.pairs import matched_pairs
 
         # Only of clips that can be used, so the cache comes first and is then added to.
-        gathered.add(matched_pairs(pairs, kept))
+        with told_when_full(pairs, "what was resynthesised so far is kept"):
+            gathered.add(matched_pairs(pairs, kept))
         kept, skipped = build_cache(out, gathered.rows, gathered.unusable, gathered.listed)
     say_skipped(skipped, out / SKIPPED_FILE)
     if not kept:

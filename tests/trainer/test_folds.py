@@ -1,4 +1,4 @@
-"""Folds keep pages whole, hold both labels everywhere and tell what leaks."""
+"""Folds keep pages whole and hold both labels everywhere; known pages are split by utterance."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from trainer.folds import (
     assign_folds,
     check_folds,
     each_fold,
-    find_leaks,
-    known_in,
     same_page_split,
 )
 from trainer.manifest import DataError, Row
@@ -51,7 +49,6 @@ def test_pages_that_share_an_utterance_or_a_voice_database_stay_together():
     home = {row.page: fold for row, fold in zip(rows, assigned.tolist(), strict=True)}
     assert home["page-0"] == home["page-5"]
     assert home["flite-kal"] == home["festival-kal"]
-    assert not find_leaks(rows, assigned).parallel_ids
 
 
 def test_the_same_rows_give_the_same_folds():
@@ -77,27 +74,6 @@ def test_a_fold_of_one_label_and_too_few_pages_are_refused():
         assign_folds(rows, 3)
     with pytest.raises(DataError, match="1 folds for 2 rows"):
         check_folds(rows, np.zeros(1, dtype=np.int64))
-
-
-def test_planted_leaks_are_found():
-    rows = [
-        row(page="a", speaker="ann", parallel_id="u1"),
-        row(page="a", speaker="ann"),
-        row(page="b", speaker="ann", parallel_id="u1"),
-        row(page="b", speaker="bob"),
-    ]
-    leaks = find_leaks(rows, np.array([0, 0, 1, 1]))
-    assert leaks.speakers == {"ann": 1}
-    assert leaks.parallel_ids == ("u1",)
-    assert "1 speakers (1 clips) and 1 parallel utterances" in leaks.summary()
-
-
-def test_known_sources_are_those_of_the_other_folds():
-    rows = rows_of(6)
-    assigned = np.array([0 if row.page in ("page-0", "page-1") else 1 for row in rows])
-    first, second = each_fold(rows, assigned)
-    assert known_in(rows, first) == {"system-0", "system-1"}
-    assert known_in(rows, second) == {"system-0", "system-1"}
 
 
 def made_from(original: Row, **changes: object) -> Row:
