@@ -47,10 +47,11 @@ def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
 
 
 def read_skipped(path: Path) -> list[Skipped]:
-    """The inverse; nothing if there is no such file."""
+    """The inverse; nothing if there is no such file. Older lists lack place and flaw."""
     if not path.exists():
         return []
-    return [Skipped(**cells) for _, cells in read_table(path, COLUMNS, exact=True)]
+    table = read_table(path, COLUMNS, exact=True, optional=("listed", "flaw"))
+    return [Skipped(**{**cells, "flaw": cells["flaw"] or "unusable"}) for _, cells in table]
 
 
 def summary(skipped: Sequence[Skipped]) -> str:

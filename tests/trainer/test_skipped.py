@@ -17,6 +17,8 @@ def test_a_list_survives_a_round_trip(tmp_path: Path):
     write_skipped(tmp_path / "skipped.csv", skipped)
     assert read_skipped(tmp_path / "skipped.csv") == skipped
     assert read_skipped(tmp_path / "nowhere.csv") == []
+    (tmp_path / "older.csv").write_text("path,reason\na.wav,gone\n")
+    assert read_skipped(tmp_path / "older.csv") == [Skipped("a.wav", "", "unusable", "gone")]
     assert summary(skipped) == "2 skipped: 1 missing, 1 short"
     assert summary([]) == "0 skipped"
 
