@@ -56,6 +56,22 @@ def _pairs(options: argparse.Namespace) -> None:
     print(f"{options.out}: {len(rows)} clips of {len({row.source for row in rows})} vocoders")
 
 
+def _vocoder(options: argparse.Namespace) -> None:
+    from trainer.audio_cache import Clips
+    from trainer.vocoders.recipe import CONFIGS, read_recipe
+    from trainer.vocoders.training import train_vocoder
+
+    recipe = read_recipe(options.config or CONFIGS / f"{options.name}.toml")
+    done = train_vocoder(
+        recipe,
+        Clips.load(options.data),
+        options.out,
+        minutes=options.minutes,
+        threads=options.threads,
+    )
+    print(f"{done.out}: {done.step} of {done.steps} steps")
+
+
 def _train(options: argparse.Namespace) -> None:
     from trainer.config import read_config
     from trainer.dataset import Dataset
@@ -140,6 +156,15 @@ def _parser() -> argparse.ArgumentParser:
     pairs.set_defaults(run=_pairs)
 
     add_doctor(commands)
+
+    vocoder = commands.add_parser("vocoder", help="train a small neural vocoder for pairs")
+    vocoder.add_argument("name", help="istft, upsample-gan, ar, diffusion or rvq")
+    vocoder.add_argument("--data", type=Path, required=True, help="what prepare wrote")
+    vocoder.add_argument("--out", type=Path, required=True)
+    vocoder.add_argument("--config", type=Path, help="a TOML file instead of the one of that name")
+    vocoder.add_argument("--minutes", type=float, default=float("inf"), help="stop after so many")
+    vocoder.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    vocoder.set_defaults(run=_vocoder)
 
     train = commands.add_parser("train", help="train, or go on with, one run")
     train.add_argument("--data", type=Path, required=True, help="what prepare wrote")

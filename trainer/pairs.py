@@ -24,13 +24,12 @@ from trainer.manifest import (
     write_manifest,
 )
 from trainer.progress import Progress
-from trainer.skipped import ClipError, Flaw, Skipped, write_skipped
+from trainer.skipped import ClipError, Skipped, write_skipped
 from trainer.vocoders.catalogue import Vocoder, vocoders_named
 from trainer.vocoders.flac import write_flac
 from trainer.vocoders.matching import CannotMatch, matched
 
 MANIFEST_FILE = "manifest.csv"
-CANNOT_MATCH: Flaw = "unmatched"
 
 
 def originals_of(rows: Iterable[Row]) -> list[Row]:
@@ -98,15 +97,16 @@ def _through(vocoder: Vocoder, out: Path, originals: Sequence[Row], seed: int) -
     rows: list[Row] = []
     skipped: list[Skipped] = []
     bar = Progress(vocoder.source, total=len(originals))
-    for original in originals:
-        path = folder / f"{original.sha256[:16]}.flac"
-        try:
-            if not path.exists():
-                write_flac(path, _resynthesis(vocoder, original, seed))
-            rows.append(_row(path, vocoder, original))
-        except ClipError as flaw:
-            skipped.append(Skipped(original.path, vocoder.source, flaw.flaw, flaw.reason))
-        bar.advance({"skipped": float(len(skipped))})
+    for first in range(0, len(originals), vocoder.together):
+        group = originals[first : first + vocoder.together]
+        flaws = _resynthesise(vocoder, folder, group, seed)
+        for original in group:
+            flaw = flaws.get(original.sha256)
+            if flaw is None:
+                rows.append(_row(_path(folder, original), vocoder, original))
+            else:
+                skipped.append(Skipped(original.path, vocoder.source, flaw.flaw, flaw.reason))
+            bar.advance({"skipped": float(len(skipped))})
     bar.close()
     write_skipped(folder / "skipped.csv", skipped)
     if not rows:
@@ -122,17 +122,39 @@ def _through(vocoder: Vocoder, out: Path, originals: Sequence[Row], seed: int) -
     write_manifest(out / MANIFEST_FILE, [*others, *rows])
 
 
-def _resynthesis(vocoder: Vocoder, original: Row, seed: int) -> Float32s:
-    """What the vocoder makes of a clip, with everything but the generator matched to it: [T]."""
-    samples, _ = decode(Path(original.path))
-    pcm = samples.astype(np.float32) / np.float32(32768)
-    rng = np.random.default_rng(
-        (seed, zlib.crc32(vocoder.source.encode()), int(original.sha256[:16], 16))
-    )
-    try:
-        return matched(vocoder.synthesise(pcm, rng), pcm, lossy=original.lossy)
-    except CannotMatch as cause:
-        raise ClipError(Path(original.path), CANNOT_MATCH, str(cause)) from cause
+def _resynthesise(
+    vocoder: Vocoder, folder: Path, originals: Sequence[Row], seed: int
+) -> dict[str, ClipError]:
+    """Write what is not there yet of some clips; what is wrong with those that cannot be had."""
+    flaws: dict[str, ClipError] = {}
+    heard: dict[str, Float32s] = {}
+    missing = [row for row in originals if not _path(folder, row).exists()]
+    for row in missing:
+        try:
+            heard[row.sha256] = decode(Path(row.path))[0].astype(np.float32) / np.float32(32768)
+        except ClipError as flaw:
+            flaws[row.sha256] = flaw
+    if not heard:
+        return flaws
+    draws = [_draws(vocoder.source, digest, seed) for digest in heard]
+    made = vocoder.synthesise(list(heard.values()), draws)
+    sounding = [row for row in missing if row.sha256 in heard]
+    for row, pcm in zip(sounding, made, strict=True):
+        try:
+            whole = matched(pcm, heard[row.sha256], lossy=row.lossy)
+            write_flac(_path(folder, row), whole)
+        except CannotMatch as cause:
+            flaws[row.sha256] = ClipError(Path(row.path), "unmatched", str(cause))
+    return flaws
+
+
+def _path(folder: Path, original: Row) -> Path:
+    return folder / f"{original.sha256[:16]}.flac"
+
+
+def _draws(source: str, digest: str, seed: int) -> np.random.Generator:
+    """What a vocoder draws for a clip depends on both and on nothing else."""
+    return np.random.default_rng((seed, zlib.crc32(source.encode()), int(digest[:16], 16)))
 
 
 def _row(path: Path, vocoder: Vocoder, original: Row) -> Row:

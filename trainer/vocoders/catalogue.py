@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -19,7 +20,11 @@ from trainer.vocoders.mlsa import mlsa
 from trainer.vocoders.world import world
 
 # A clip [T] and a generator for what the vocoder draws, to the resynthesis [~ T].
-Synthesise: TypeAlias = Callable[[Float32s, np.random.Generator], Float32s]
+OneByOne: TypeAlias = Callable[[Float32s, np.random.Generator], Float32s]
+# The same for several clips at once.
+Synthesise: TypeAlias = Callable[
+    [Sequence[Float32s], Sequence[np.random.Generator]], list[Float32s]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +34,46 @@ class Vocoder:
     source: str  # as rows name it
     family: str
     synthesise: Synthesise
+    together: int = 1  # clips that are best handed over at once
+
+
+def _dsp(source: str, synthesise: OneByOne) -> Vocoder:
+    def each(clips: Sequence[Float32s], draws: Sequence[np.random.Generator]) -> list[Float32s]:
+        return [synthesise(pcm, rng) for pcm, rng in zip(clips, draws, strict=True)]
+
+    return Vocoder(source, DSP_FAMILY, each)
 
 
 # Quickest first, so that a run cut short leaves as many as possible whole.
 DSP_VOCODERS = (
-    Vocoder("lpc-vocoder", DSP_FAMILY, lpc_vocoder),
-    Vocoder("world", DSP_FAMILY, world),
-    Vocoder("griffin-lim-mel", DSP_FAMILY, from_mel),
-    Vocoder("mlsa", DSP_FAMILY, mlsa),
-    Vocoder("griffin-lim", DSP_FAMILY, from_linear),
-    Vocoder("harmonic-noise", DSP_FAMILY, harmonic_noise),
+    _dsp("lpc-vocoder", lpc_vocoder),
+    _dsp("world", world),
+    _dsp("griffin-lim-mel", from_mel),
+    _dsp("mlsa", mlsa),
+    _dsp("griffin-lim", from_linear),
+    _dsp("harmonic-noise", harmonic_noise),
 )
 
 
 def vocoders_named(names: Sequence[str]) -> list[Vocoder]:
-    """The DSP vocoders of these names, or for no name all that can run here."""
+    """DSP vocoders by name, trained ones by folder; for no name all of DSP that can run here."""
     known = {vocoder.source: vocoder for vocoder in DSP_VOCODERS}
-    missing = [name for name in names if name not in known]
-    if missing:
-        raise DataError(f"no vocoder {missing[0]!r}; known: {', '.join(known)}")
+    found: list[Vocoder] = []
+    for name in names:
+        if name not in known and not Path(name).is_dir():
+            raise DataError(
+                f"no vocoder {name!r}; want the folder of a trained one or {', '.join(known)}"
+            )
+        found.append(known[name] if name in known else _trained(Path(name)))
     if names:
-        return [known[name] for name in names]
+        return found
     if find_spec("pyworld") is None:
         print("pyworld is not installed: no pairs through WORLD", file=sys.stderr)
         del known["world"]
     return list(known.values())
+
+
+def _trained(folder: Path) -> Vocoder:
+    from trainer.vocoders.trained import load_vocoder  # needs torch; DSP does not
+
+    return load_vocoder(folder)
