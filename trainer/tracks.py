@@ -49,9 +49,10 @@ def members(clips: Sequence[Clip], track: str) -> Bools:
     if track == "neural":
         return neural
     matched = np.zeros(len(clips), np.bool_)
-    for spoken, synthesised in twins(clips):
-        matched[[spoken, synthesised]] = True
-    matched &= neural
+    for pair in twins(clips):
+        # What was made here out of a human clip does not make that clip a matched one.
+        if neural[list(pair)].all():
+            matched[list(pair)] = True
     return matched if track == "matched" else neural & ~matched
 
 
