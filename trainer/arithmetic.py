@@ -23,7 +23,7 @@ def arithmetic(
             held.enter_context(_deterministic())
         halved = config.precision == "bf16" and device.type == "cuda"
         if halved:
-            held.enter_context(_exact(model, device))
+            held.enter_context(exactly(model, device))
         yield Autocast(device, halved=halved)
 
 
@@ -58,7 +58,7 @@ def _deterministic() -> Generator[None]:
 
 
 @contextmanager
-def _exact(model: nn.Module, device: torch.device) -> Generator[None]:
+def exactly(model: nn.Module, device: torch.device) -> Generator[None]:
     """Keep fixed arithmetic out of bfloat16.
 
     Logarithms of band powers and cepstra differ in the digits that bfloat16 drops. What is fixed
