@@ -105,6 +105,7 @@ def _run(config: TrainConfig, data: Dataset, out: Path, here: Processes, workers
         while state.step < config.optimiser.steps:
             began_s = time.monotonic()
             batch = next(batches)
+            waited_s = round(time.monotonic() - began_s, 3)  # much of took_s: ask for more workers
             unusable.count(batch)
             # Seeded by the step, so that a resumed run draws the same dropout, views and masks.
             torch.manual_seed((config.seed * 1_000_003 + state.step) * here.world + here.rank)
@@ -133,7 +134,8 @@ def _run(config: TrainConfig, data: Dataset, out: Path, here: Processes, workers
             )
 
             took_s = round(time.monotonic() - began_s, 3)
-            log.add(state.step, {**figures, "norm": round(norms[0], 4), "took_s": took_s})
+            times = {"took_s": took_s, "waited_s": waited_s}
+            log.add(state.step, {**figures, "norm": round(norms[0], 4), **times})
             progress.advance(figures)
             last = state.step == config.optimiser.steps
             if state.step % config.checkpoint_every == 0 or last or stop:

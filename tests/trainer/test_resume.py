@@ -41,7 +41,7 @@ def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def figures(out: Path) -> list[dict[str, float]]:
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k != "took_s"} for line in lines]
+    return [{k: v for k, v in line.items() if not k.endswith("_s")} for line in lines]
 
 
 @pytest.mark.parametrize(
