@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,7 +32,7 @@ class Batch:
     source: Tensor  # [B] int64 index into the catalog, -1 for none
     family: Tensor  # [B] int64 index into the catalog, -1 for none
     page: Tensor  # [B] int64, -1 for none
-    utterance: Tensor  # [B] int64: equal for clips of one parallel_id, -1 for none
+    utterance: Tensor  # [B] int64: equal for clips that say the same, -1 if none else does
     clip: Tensor  # [B] int64 row of the manifest, -1 for non-speech
     failed: tuple[tuple[int, str], ...] = ()  # slots that are silence instead, and why
 
@@ -73,19 +73,29 @@ class Batches:
         self._source = {source.name: i for i, source in enumerate(catalog.sources)}
         self._family = {name: i for i, name in enumerate(catalog.families)}
         self._page = numbered(row.page for row in clips.rows)
-        self._utterance = numbered(row.parallel_id for row in clips.rows)
+        made_of = {row.original_sha256 for row in clips.rows if row.is_pair}
+        self._said = [utterance_of(row, made_of) for row in clips.rows]
+        self._utterance = numbered(iter(self._said))
         self._ticks: dict[int, Bools] = {}
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
         plan = self._sampler.plan(np.random.default_rng((self._seed, step)), self._size)
-        return self.render(plan, step)
+        return self.render(plan.clips, step, plan.draws)
 
-    def render(self, plan: Sequence[int], step: int) -> Batch:
-        """Crop and augment planned clips; what happens to a slot never depends on its label."""
+    def render(self, plan: Sequence[int], step: int, draws: Sequence[int] | None = None) -> Batch:
+        """Crop and augment planned clips; what happens to a slot never depends on its label.
+
+        Slots with equal `draws` are cut and sent alike; by default no two are.
+        """
         crop = self._cutting.crop(np.random.default_rng((self._seed, step, 0, 3)))
         failed: dict[int, str] = {}
-        made = [self._tried(clip, step, slot, crop, failed) for slot, clip in enumerate(plan)]
+        made: list[tuple[Float32s, Bools, Float32s]] = []
+        for slot, (clip, draw) in enumerate(zip(plan, draws or range(len(plan)), strict=True)):
+            slotted, why = self._tried(clip, step, draw, crop)
+            made.append(slotted)
+            if why:
+                failed[slot] = why
         rows = [
             None if clip == NONSPEECH or slot in failed else self._clips.rows[clip]
             for slot, clip in enumerate(plan)
@@ -102,32 +112,37 @@ class Batches:
             source=numbers([_index(self._source, row and row.source) for row in rows]),
             family=numbers([_index(self._family, row and row.family) for row in rows]),
             page=numbers([_index(self._page, row and row.page) for row in rows]),
-            utterance=numbers([_index(self._utterance, row and row.parallel_id) for row in rows]),
+            utterance=numbers(
+                [
+                    _index(self._utterance, row and self._said[clip])
+                    for row, clip in zip(rows, plan, strict=True)
+                ]
+            ),
             clip=numbers(list(plan)),
             failed=tuple(failed.items()),
         )
 
     def _tried(
-        self, clip: int, step: int, slot: int, crop: int, failed: dict[int, str]
-    ) -> tuple[Float32s, Bools, Float32s]:
-        """One slot, or silence without a label where its clip cannot be used."""
+        self, clip: int, step: int, draw: int, crop: int
+    ) -> tuple[tuple[Float32s, Bools, Float32s], str]:
+        """One slot, or silence without a label where its clip cannot be used, and why."""
         try:
-            pcm, usable, speech = self._rendered(clip, step, slot, crop)
-            if np.isfinite(pcm).all():
-                return pcm, usable, speech
-            failed[slot] = "the channel made samples of it that are not numbers"
+            made = self._rendered(clip, step, draw, crop)
+            if np.isfinite(made[0]).all():
+                return made, ""
+            why = "the channel made samples of it that are not numbers"
         except Exception as cause:  # one bad clip must not end a run; the trainer counts them
-            failed[slot] = f"{type(cause).__name__}: {cause}"
+            why = f"{type(cause).__name__}: {cause}"
         frames = crop // FRAME_SAMPLES
         silence = np.zeros(frames, dtype=np.float32)
-        return np.zeros(crop, dtype=np.float32), np.ones(frames, dtype=np.bool_), silence
+        return (np.zeros(crop, dtype=np.float32), np.ones(frames, dtype=np.bool_), silence), why
 
     def _rendered(
-        self, clip: int, step: int, slot: int, crop: int
+        self, clip: int, step: int, draw: int, crop: int
     ) -> tuple[Float32s, Bools, Float32s]:
         """One slot: pcm [T], usable [N], speech [N]."""
-        cutting = np.random.default_rng((self._seed, step, slot, 1))
-        channel = np.random.default_rng((self._seed, step, slot, 2))
+        cutting = np.random.default_rng((self._seed, step, draw, 1))
+        channel = np.random.default_rng((self._seed, step, draw, 2))
         frames = crop // FRAME_SAMPLES
         speech = np.zeros(frames, dtype=np.float32)
         if clip == NONSPEECH:
@@ -172,6 +187,13 @@ class Batches:
 def numbered(names: Iterator[str]) -> dict[str, int]:
     """Different names by their place in sorted order; no name has no number."""
     return {name: i for i, name in enumerate(sorted({name for name in names if name}))}
+
+
+def utterance_of(row: Row, made_of: Set[str]) -> str:
+    """What a clip shares with those that say the same: `parallel_id`, or its original's hash."""
+    if row.parallel_id:
+        return row.parallel_id
+    return row.original_sha256 or (row.sha256 if row.sha256 in made_of else "")
 
 
 def _index(table: dict[str, int], name: str | Row | None) -> int:

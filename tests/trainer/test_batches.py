@@ -114,7 +114,7 @@ def test_human_clips_follow_the_pages_of_the_synthetic_ones():
     for seed in range(20):
         plan = sampler.plan(np.random.default_rng(seed), 16)
         pages = {True: set(), False: set()}
-        for clip in plan:
+        for clip in plan.clips:
             pages[rows[clip].is_synthetic].add(rows[clip].page)
         assert pages[False] <= pages[True]
 
@@ -130,10 +130,102 @@ def test_a_source_with_one_clip_is_known_and_does_not_break_the_plan():
     assert sampler.alone() == ["lonely"]
     for seed in range(20):
         plan = sampler.plan(np.random.default_rng(seed), 8)
-        assert len(plan) == 8
-        assert sum(rows[clip].is_synthetic for clip in plan if clip != NONSPEECH) == 4
+        assert len(plan.clips) == 8
+        assert sum(rows[clip].is_synthetic for clip in plan.clips if clip != NONSPEECH) == 4
 
 
 def test_one_label_alone_is_refused():
     with pytest.raises(DataError, match="none of them bonafide"):
         Sampler([row()], [0], Shares())
+
+
+def matched_rows(pages: int = 4, per_page: int = 6) -> list[Row]:
+    """Human clips, each resynthesised by two vocoders, and one found system beside them."""
+    rows: list[Row] = []
+    for n in range(pages * per_page):
+        page, digest = f"page-{n % pages}", f"{n:064x}"
+        human = {"label": "bonafide", "source": "bonafide", "family": "human"}
+        rows.append(row(page=page, sha256=digest, parallel_id=f"u{n}" if n % 2 else "", **human))
+        for source in ("world", "self-istft"):
+            made = {"source": source, "origin": f"pairs:{source}", "original_sha256": digest}
+            rows.append(row(page=page, parallel_id=rows[-1].parallel_id, **made))
+        if n % 2:
+            rows.append(row(page=page, source=f"system-{n % 3}", parallel_id=f"u{n}"))
+    return rows
+
+
+def test_matched_fours_hold_each_clip_beside_its_human_twin():
+    rows = matched_rows()
+    sampler = Sampler(rows, range(len(rows)), Shares(nonspeech=0, pairs=1.0, alike=1.0))
+    for seed in range(20):
+        plan = sampler.plan(np.random.default_rng(seed), 16)
+        chosen = [rows[clip] for clip in plan.clips]
+        assert Counter(one.is_synthetic for one in chosen) == {True: 8, False: 8}
+        # Each page has as many clips of one label as of the other.
+        pages = Counter((one.page, one.is_synthetic) for one in chosen)
+        assert all(pages[page, True] == pages[page, False] for page, _ in pages)
+        sources = Counter(one.source for one in chosen if one.is_synthetic)
+        assert all(count % 2 == 0 for count in sources.values())
+        couples: dict[int, list[Row]] = {}
+        for one, draw in zip(chosen, plan.draws, strict=True):
+            couples.setdefault(draw, []).append(one)
+        for human, made in (
+            sorted(two, key=lambda one: one.is_synthetic) for two in couples.values()
+        ):
+            assert not human.is_synthetic
+            assert made.is_synthetic
+            assert human.page == made.page
+            assert (
+                human.sha256 == made.original_sha256 or human.parallel_id == made.parallel_id != ""
+            )
+
+
+def test_pages_share_matched_fours_evenly():
+    rows = matched_rows()
+    rows += matched_rows(pages=1, per_page=60)  # page-0 again, with ten times the clips
+    sampler = Sampler(rows, range(len(rows)), Shares(nonspeech=0, pairs=1.0, self_made=1.0))
+    drawn: Counter[str] = Counter()
+    for seed in range(60):
+        plan = sampler.plan(np.random.default_rng(seed), 32)
+        drawn.update(rows[clip].page for clip in plan.clips)
+    rest = [drawn[f"page-{n}"] for n in (1, 2, 3)]
+    assert max(rest) < 1.3 * min(rest)
+    # With the square root of its size, not with its size.
+    assert 2 * min(rest) < drawn["page-0"] < 5 * min(rest)
+
+
+def test_clips_of_our_own_making_come_in_matched_fours_alone():
+    rows = matched_rows()
+    sampler = Sampler(rows, range(len(rows)), Shares(nonspeech=0, pairs=0))
+    for seed in range(20):
+        plan = sampler.plan(np.random.default_rng(seed), 16)
+        assert not any(rows[clip].is_pair for clip in plan.clips)
+        assert sorted(plan.draws) == list(range(16))
+
+
+def test_no_resynthesis_is_drawn_without_the_clip_it_was_made_from():
+    rows = matched_rows()
+    chosen = [i for i, one in enumerate(rows) if one.is_synthetic or one.page == "page-1"]
+    sampler = Sampler(rows, chosen, Shares(nonspeech=0, pairs=1.0, self_made=1.0))
+    for seed in range(10):
+        plan = sampler.plan(np.random.default_rng(seed), 8)
+        assert {rows[clip].page for clip in plan.clips if rows[clip].is_pair} == {"page-1"}
+
+
+def test_twins_can_be_cut_and_sent_alike(clips: Clips):
+    batches = batches_of(clips)
+    alike = batches.render([5, 5, 5], 0, [0, 0, 2])
+    assert torch.equal(alike.pcm[0], alike.pcm[1])
+    assert torch.equal(alike.usable[0], alike.usable[1])
+    assert not torch.equal(alike.pcm[0], alike.pcm[2])
+
+
+def test_a_resynthesis_says_what_its_original_says(clips: Clips):
+    original = next(i for i, one in enumerate(clips.rows) if not one.is_synthetic)
+    made = next(i for i, one in enumerate(clips.rows) if one.is_synthetic)
+    lone = {"parallel_id": ""}
+    rows = [replace(one, **lone) for one in clips.rows]
+    rows[made] = replace(rows[made], origin="pairs:world", original_sha256=rows[original].sha256)
+    batch = batches_of(replace(clips, rows=tuple(rows))).render([original, made, 2, 3], 0)
+    assert batch.utterance[0] == batch.utterance[1] >= 0
+    assert batch.utterance[2:].tolist() == [-1, -1]
