@@ -52,7 +52,7 @@ class HeldOut:
         return self.select([i for i, row in enumerate(self.rows) if not row.is_pair])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """What evidence of some folds came to."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
+import numpy.typing as npt
 
+from streamtrace.fusion.evidence import Evidence
 from trainer.judgements import Clip, Judgements
 
 FAMILIES = ("tts-a", "vocoder-gan", "voice-conversion")
@@ -90,3 +92,17 @@ def judged(
         accuse=np.full(len(clips), 2.0),
         novel=np.full(len(clips), 0.0),
     )
+
+
+def evidence(speech_ms: npt.NDArray[np.int64], *, seed: int = 0) -> Evidence:
+    """Noise in every field that there is, for three sources of two families."""
+    rng = np.random.default_rng(seed)
+    widths = {"similarity": 4}
+    made: dict[str, npt.NDArray[np.generic]] = {}
+    for field in fields(Evidence):
+        name = field.name
+        width = widths.get(name, 3 if "source" in name else 2 if "famil" in name else 0)
+        shape = (len(speech_ms), width) if width else (len(speech_ms),)
+        made[name] = rng.uniform(-1, 1, shape).astype(np.float32)
+    made["speech_ms"] = speech_ms
+    return Evidence(**made)  # type: ignore[arg-type]
