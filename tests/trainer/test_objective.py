@@ -41,7 +41,7 @@ def batch() -> Batch:
     return Batch(
         pcm=0.1 * torch.randn(8, frames * 640, generator=generator),
         usable=torch.ones(8, frames, dtype=torch.bool),
-        speech=(label[:, None] >= 0).number().repeat(1, frames),
+        speech=(label[:, None] >= 0).float().repeat(1, frames),
         label=label,
         source=torch.tensor([0, 0, -1, -1, 1, 1, -1, -1]),
         family=torch.tensor([0, 0, -1, -1, 1, 1, -1, -1]),
@@ -181,5 +181,5 @@ def test_the_direction_of_human_speech_is_learned() -> None:
 
 
 def test_a_weight_of_zero_switches_a_term_off_even_if_it_is_no_number() -> None:
-    terms = {"spoof": torch.tensor(2.0), "source": torch.tensor(number("nan"))}
+    terms = {"spoof": torch.tensor(2.0), "source": torch.tensor(float("nan"))}
     assert number(weighted(terms, LossConfig(spoof=1.0, source=0.0))) == 2.0
