@@ -75,12 +75,14 @@ def _vocoder(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from trainer.config import read_config
     from trainer.dataset import Dataset
+    from trainer.members import fit_members
     from trainer.train import train
 
     overrides = {} if options.hold_out is None else {"hold_out": options.hold_out}
     config = read_config(options.config, **overrides)
     data = Dataset.load(options.data)
     done = train(config, data, options.out, threads=options.threads, workers=options.workers)
+    fit_members(config, data, options.out, workers=max(1, options.workers))
     print(f"{done.out}: {done.step} steps, {len(done.catalog.sources)} sources")
 
 
@@ -97,9 +99,25 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _report(options: argparse.Namespace) -> None:
     from trainer.report import build_report, write_report
 
-    report = build_report(options.evaluation, against=options.against)
+    report = build_report(options.evaluation, against=options.against, draws=options.draws)
     for path in write_report(report, options.out):
         print(path)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from trainer.dataset import Dataset
+    from trainer.verify import verify
+
+    done = verify(
+        Dataset.load(options.data),
+        options.runs,
+        options.evaluation,
+        lines=options.line or ["clean"],
+        most=options.most,
+    )
+    print("\n".join(each.table() for each in done))
+    if not all(each.holds for each in done):
+        raise StreamTraceError("verify: the engine does not say what the trainer says")
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -196,7 +214,16 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--evaluation", type=Path, required=True, help="what evaluate wrote")
     report.add_argument("--against", type=Path, help="an earlier model's evaluation, to pair with")
     report.add_argument("--out", type=Path, required=True, help="OUT.json and OUT.md are written")
+    report.add_argument("--draws", type=int, default=1000, help="resamplings of pages")
     report.set_defaults(run=_report)
+
+    verify = commands.add_parser("verify", help="hold `streamtrace trace` against the judgements")
+    verify.add_argument("--data", type=Path, required=True)
+    verify.add_argument("--evaluation", type=Path, required=True, help="what evaluate wrote")
+    verify.add_argument("runs", type=Path, nargs="+", help="the runs that were evaluated")
+    verify.add_argument("--line", action="append", help="may be given again (default: clean)")
+    verify.add_argument("--most", type=int, help="clips of each fold (default: all)")
+    verify.set_defaults(run=_verify)
 
     export = commands.add_parser("export", help="write the bundle that serves")
     export.add_argument("--data", type=Path, required=True)
