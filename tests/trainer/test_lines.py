@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.trainer.channel.voices import delay_samples
 from tests.trainer.trees import voice_like
-from trainer.codecs import can_encode
+from trainer.channel.packets import can_encode
 from trainer.lines import EVALUATION_LINES, LINES, SNR_DB, over_line
 
 needs_opus = pytest.mark.skipif(not can_encode("libopus"), reason="this FFmpeg has no libopus")
@@ -14,14 +15,6 @@ HERE = [
     pytest.param(line, marks=needs_opus) if line == "opus-loss" else line
     for line in EVALUATION_LINES
 ]
-
-
-def delay_samples(sent: np.ndarray, heard: np.ndarray, most: int = 160) -> int:
-    """How much later `heard` is, by its correlation with what was sent."""
-    size = 2 * len(sent)
-    lags = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(sent, size)), size)
-    near = np.concatenate([lags[-most:], lags[: most + 1]])
-    return int(np.argmax(near)) - most
 
 
 def test_calibration_keeps_its_two_lines():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from streamtrace.values import Bools
+from trainer.channel.concealment import Fill
 
 PACKET_S = 0.02  # of speech in one packet, as telephones send it
 
@@ -28,3 +31,20 @@ def bursts(rng: np.random.Generator, packets: int, share: float, mean_burst: flo
         lost[i] = is_down
         is_down = bool(chance[i + 1] < (1.0 - up_again if is_down else down))
     return lost
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a line loses, and what is played instead; the same seed loses the same packets."""
+
+    share: float
+    burst: float  # packets in a burst, on average; 0: each is lost by itself
+    fill: Fill
+    seed: int
+
+    def of(self, packets: int) -> Bools:
+        """Which of so many packets are lost: [packets]."""
+        rng = np.random.default_rng(self.seed)
+        if self.burst:
+            return bursts(rng, packets, self.share, self.burst)
+        return scattered(rng, packets, self.share)
