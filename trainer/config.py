@@ -10,6 +10,8 @@ from typing import Any
 
 from streamtrace.encoder.conformer import EncoderConfig
 from streamtrace.errors import SettingsError
+from trainer.channel.config import AugmentConfig
+from trainer.sampling import Shares
 
 NOTHING, SAME_PAGE = -1, -2  # what a run may hold out besides a fold: see `Dataset.training_rows`
 
@@ -173,6 +175,8 @@ class TrainConfig:
     batch: BatchConfig = field(default_factory=BatchConfig)
     mask: MaskConfig = field(default_factory=MaskConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    shares: Shares = field(default_factory=Shares)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
     def __post_init__(self) -> None:
@@ -219,6 +223,8 @@ def config_from_dict(values: dict[str, Any], where: str = "config") -> TrainConf
         "batch": BatchConfig,
         "mask": MaskConfig,
         "compute": ComputeConfig,
+        "augment": AugmentConfig,
+        "shares": Shares,
         "optimiser": OptimiserConfig,
     }
     built: dict[str, Any] = {"encoder": encoder}

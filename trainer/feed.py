@@ -224,6 +224,7 @@ def _batches(
             varied=at.varied,
         ),
         seed=config.seed,
-        augment=None if at.augment else quiet(),
+        augment=config.augment if at.augment else quiet(),
+        shares=config.shares,
         nonspeech=Nonspeech.load(clips.folder),
     )

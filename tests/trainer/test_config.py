@@ -9,6 +9,7 @@ import pytest
 
 from streamtrace.errors import SettingsError
 from tests.trainer.runs import CONFIGS
+from trainer.channel.config import AugmentConfig
 from trainer.config import (
     BatchConfig,
     ComputeConfig,
@@ -19,6 +20,7 @@ from trainer.config import (
     config_from_dict,
     read_config,
 )
+from trainer.sampling import Shares
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,12 @@ from trainer.config import (
         ('[loss]\ncontrast_within = "room"', r"contrast_within='room': want one of page, utter"),
         ("[loss]\nwindow = 0.5", r"loss.window_s=3.84: want less than batch.crop_s=2.88"),
         ("[mask]\nbands = -1", r"mask.bands=-1: want 0 or more"),
+        ("[augment]\nnoise = 1.5", r"augment.noise=1.5: want a share between 0 and 1"),
+        ("[augment]\ng729 = 1.0", r"augment.g729: no such key; known"),
+        ('[augment]\nopus = "often"', r"augment.opus='often': want a number"),
+        ("[augment]\nloss_most = 0.9", r"augment.loss_least=0.005 and augment.loss_most=0.9: want"),
+        ("[shares]\nprompts = -1.0", r"shares.prompts=-1.0: want a share between 0 and 1"),
+        ("[shares]\npropmts = 0.1", r"shares.propmts: no such key; known"),
         ('[compute]\nprecision = "fp8"', r"compute.precision='fp8': want one of fp32, bf16"),
         ("[optimiser]\nsteps = 50", r"optimiser.steps=50: want more than the 100 warm-up steps"),
         ('[optimiser]\nrate = "fast"', r"optimiser.rate='fast': want a number"),
@@ -61,6 +69,12 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
         read_config(tmp_path / "none.toml")
 
 
+def test_a_configuration_from_before_a_table_was_there_still_reads() -> None:
+    old = TrainConfig().to_dict()
+    del old["augment"], old["shares"]
+    assert config_from_dict(old) == TrainConfig()
+
+
 def test_a_whole_number_will_do_for_a_real_one() -> None:
     assert config_from_dict({"loss": {"contrast": 1}}).loss.contrast == 1
 
@@ -83,6 +97,14 @@ def test_what_is_new_is_off_by_default() -> None:
 
 def test_the_readme_tells_of_every_switch() -> None:
     readme = (CONFIGS / "README.md").read_text()
-    for kind in (LossConfig, MaskConfig, ComputeConfig, BatchConfig, OptimiserConfig):
+    for kind in (
+        LossConfig,
+        MaskConfig,
+        ComputeConfig,
+        BatchConfig,
+        OptimiserConfig,
+        AugmentConfig,
+        Shares,
+    ):
         for field in fields(kind):
             assert f"`{field.name}`" in readme, f"{kind.__name__}.{field.name}"
