@@ -33,7 +33,7 @@ def pitch_track(pcm: Float32s, hop: int) -> Float32s:
     ranked = np.where(peaks, inner - handicap, -1.0)
     best = np.argpartition(-ranked, _CANDIDATES, axis=1)[:, :_CANDIDATES]
     height = np.take_along_axis(ranked, best, axis=1)  # [N, K]
-    octave = np.log2(SAMPLE_RATE_HZ / (best + shortest))
+    octave = np.log2(SAMPLE_RATE_HZ / (best + shortest + _vertex(score, best + shortest)))
     chosen = _best_path(height, octave)
     rows = np.arange(len(best))
     hz = 2 ** octave[rows, chosen]
@@ -41,6 +41,13 @@ def pitch_track(pcm: Float32s, hop: int) -> Float32s:
     loud = energy[:, 0] > 1e-4 * np.percentile(energy, 98)
     voiced = (height[rows, chosen] > 0) & (periodic > _VOICED) & loud
     return np.where(voiced, hz, 0).astype(np.float32)
+
+
+def _vertex(score: Float32s, lags: npt.NDArray[np.intp]) -> npt.NDArray[np.floating]:
+    """How far from a whole lag [N, K] the parabola through its neighbours peaks: within half."""
+    left, middle, right = (np.take_along_axis(score, lags + by, axis=1) for by in (-1, 0, 1))
+    bend = np.maximum(2 * middle - left - right, 1e-9)
+    return np.clip((right - left) / (2 * bend), -0.5, 0.5)
 
 
 def _best_path(
