@@ -16,7 +16,8 @@ SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 640  # one encoder output: 40 ms
 STEP_FRAMES = 6
 STEP_SAMPLES = STEP_FRAMES * FRAME_SAMPLES  # what one encoder run consumes: 240 ms
-CONTEXT_SAMPLES = 240  # audio before a step that its first analysis window reaches back to
+LOOKBACK_FRAMES = 3  # 10-ms analysis frames before a step that what moves is measured against
+CONTEXT_SAMPLES = 240 + LOOKBACK_FRAMES * 160  # where the first of them begins
 HOP_STEPS = 2  # a decision every 480 ms
 WINDOW_STEPS = 16  # a window decision looks at 3,840 ms
 

@@ -26,16 +26,19 @@ from streamtrace.values import (
 
 FUSION: dict[str, object] = {
     "w_logit": 1.0,
-    "w_spectral": 0.5,
+    "w_signature": 0.5,
     "w_gallery": 2.0,
     "bias": 0.1,
     "s0": 1.0,
     "nov_sim": 2.0,
-    "nov_energy": 0.1,
+    "nov_spoof": 0.1,
     "nov_bias": 0.5,
     "attr_logit": 1.0,
+    "attr_signature": 0.6,
     "attr_sim": 3.0,
-    "fam_mix": 0.4,
+    "fam_logit": 0.3,
+    "fam_signature": 0.8,
+    "fam_sources": 0.4,
     "fam_unknown": 0.7,
 }
 POLICY: dict[str, object] = {
@@ -82,28 +85,52 @@ def head_tensors(
     }
 
 
-def ensemble_tensors(
-    dim: int, cepstra: int, size: int, sources: int, families: int, seed: int = 0
+def signature_tensors(
+    statistics: int,
+    sources: int = 5,
+    families: int = 3,
+    *,
+    members: int = 3,
+    hidden: int = 7,
+    size: int = 4,
+    seed: int = 0,
 ) -> dict[str, npt.NDArray[Any]]:
-    """`head_tensors` with a spectral member of embedding width 4 behind the learned one."""
-    rng = np.random.default_rng(seed + 1)
+    """Networks and a linear discriminant over `statistics` numbers of the signature."""
+    rng = np.random.default_rng(seed)
 
     def normal(*shape: int) -> Float32s:
-        return rng.standard_normal(shape).astype(np.float32)
+        return (shape[-1] ** -0.5 * rng.standard_normal(shape)).astype(np.float32)
 
-    whole = size + 4
-    return head_tensors(dim, size, sources, families, seed) | {
-        "spectral.embed.mean": normal(2 * cepstra),
-        "spectral.embed.scale": np.abs(normal(2 * cepstra)) + np.float32(0.5),
-        "spectral.hidden.weight": normal(7, 2 * cepstra),
-        "spectral.hidden.bias": normal(7),
-        "spectral.embed.weight": normal(4, 7),
-        "spectral.embed.bias": normal(4),
-        "spectral.spoof.weight": normal(4),
-        "spectral.spoof.bias": normal(1),
-        "source.weight": unit(normal(sources, whole)),
-        "family.weight": unit(normal(families, whole)),
-        "gallery.prototypes": unit(normal(3 * (sources + 1), whole)),
+    named = {
+        "mean": normal(statistics),
+        "scale": np.abs(normal(statistics)) + np.float32(0.5),
+        "hidden.weight": normal(members, hidden, statistics),
+        "hidden.bias": normal(members, hidden),
+        "embed.weight": normal(members, size, hidden),
+        "embed.bias": normal(members, size),
+        "spoof.weight": normal(members, 1, size),
+        "spoof.bias": normal(members, 1),
+        "source.weight": normal(members, sources, size),
+        "family.weight": normal(members, families, size),
+        "linear.source.weight": normal(sources, statistics),
+        "linear.source.bias": normal(sources),
+        "linear.family.weight": normal(families, statistics),
+        "linear.family.bias": normal(families),
+        "linear.share": np.array([0.2], np.float32),
+    }
+    return {f"signature.{name}": tensor for name, tensor in named.items()}
+
+
+def ensemble_tensors(
+    dim: int, signature: int, size: int, sources: int, families: int, seed: int = 0
+) -> dict[str, npt.NDArray[Any]]:
+    """`head_tensors` with three members of embedding width 4 on a signature behind the learned."""
+    whole = size + 3 * 4
+    prototypes = np.random.default_rng(seed + 1).standard_normal((3 * (sources + 1), whole))
+    return {
+        **head_tensors(dim, size, sources, families, seed),
+        **signature_tensors(2 * signature, sources, families, seed=seed + 2),
+        "gallery.prototypes": unit(prototypes.astype(np.float32)),
     }
 
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from streamtrace.encoder.bundle import Bundle, load_bundle
 from streamtrace.values import Source
+from tests import builders
 
 if TYPE_CHECKING:
     from streamtrace.encoder.conformer import EncoderConfig, StreamingConformer
@@ -53,6 +54,7 @@ class TinyModel:
 def tiny_model() -> TinyModel:
     """Two narrow layers with a ring of three steps: every mechanism, hardly any arithmetic."""
     from streamtrace.encoder.conformer import EncoderConfig
+    from streamtrace.encoder.signature import SignatureConfig
 
     config = EncoderConfig(
         width=16,
@@ -61,8 +63,7 @@ def tiny_model() -> TinyModel:
         left_steps=3,
         kernel=5,
         subsample_channels=(4, 6),
-        wide_cepstra=4,
-        low_cepstra=3,
+        signature=SignatureConfig(wide_cepstra=4, low_cepstra=3, bands=5, order=3),
     )
     path = CACHE / f"tiny-{_recipe_sum()}"
     if not path.is_dir():  # an export takes seconds: one serves all runs until the recipe changes
@@ -123,16 +124,28 @@ def random_encoder(config: EncoderConfig, *, seed: int = 0) -> StreamingConforme
 
 
 def random_heads(
-    width: int, sources: Sequence[Source], *, embedding: int = 64, seed: int = 0
+    width: int,
+    sources: Sequence[Source],
+    *,
+    signature: int = 0,
+    embedding: int = 64,
+    seed: int = 0,
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """The tensors of heads.safetensors for an encoder of this width, three prototypes a class."""
+    """The tensors of heads.safetensors, three prototypes a class.
+
+    They fit an encoder that learns `width` numbers and measures `signature` more.
+    """
     noise = np.random.default_rng(seed)
     families = sorted({source.family for source in sources})
     owner = np.repeat(np.arange(len(sources) + 1), 3)
+    members = {}
+    if signature:
+        members = builders.signature_tensors(
+            2 * signature, len(sources), len(families), members=2, hidden=8, size=6, seed=seed
+        )
 
-    def rows(count: int) -> npt.NDArray[np.float32]:
-        drawn = noise.standard_normal((count, embedding))
-        return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    def rows(count: int, size: int = embedding) -> npt.NDArray[np.float32]:
+        return builders.unit(noise.standard_normal((count, size)).astype(np.float32))
 
     def plain(*shape: int, scale: float = 1.0) -> npt.NDArray[np.float32]:
         return (scale * noise.standard_normal(shape)).astype(np.float32)
@@ -148,8 +161,9 @@ def random_heads(
         "source.scale": np.array([10.0], np.float32),
         "family.weight": rows(len(families)),
         "family.scale": np.array([10.0], np.float32),
-        "gallery.prototypes": rows(len(owner)),
+        "gallery.prototypes": rows(len(owner), embedding + (2 * 6 if members else 0)),
         "gallery.owner": owner.astype(np.int64),
+        **members,
     }
 
 
@@ -174,16 +188,19 @@ def random_bundle(
         },
         "fusion": {
             "w_logit": 1.0,
-            "w_spectral": 0.0,
+            "w_signature": 0.5,
             "w_gallery": 1.0,
             "bias": 0.0,
             "s0": 1.0,
             "nov_sim": 1.0,
-            "nov_energy": 0.1,
+            "nov_spoof": 0.1,
             "nov_bias": 0.0,
             "attr_logit": 1.0,
+            "attr_signature": 1.0,
             "attr_sim": 1.0,
-            "fam_mix": 0.5,
+            "fam_logit": 0.5,
+            "fam_signature": 0.5,
+            "fam_sources": 0.5,
             "fam_unknown": 0.5,
         },
         "policy": {
@@ -199,7 +216,7 @@ def random_bundle(
     write_bundle(
         out_dir,
         encoder=encoder or random_encoder(config, seed=seed),
-        heads=random_heads(config.embedding_width, sources, seed=seed),
+        heads=random_heads(config.width, sources, signature=config.signature.width, seed=seed),
         meta=meta,
         model_card=UNTRAINED,
     )

@@ -11,6 +11,7 @@ from typing import Any
 from streamtrace.encoder.conformer import EncoderConfig
 from streamtrace.errors import SettingsError
 from trainer.channel.config import AugmentConfig
+from trainer.member_config import EnsembleConfig, MeasureConfig
 from trainer.sampling import Shares
 
 NOTHING, SAME_PAGE = -1, -2  # what a run may hold out besides a fold: see `Dataset.training_rows`
@@ -177,6 +178,8 @@ class TrainConfig:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     shares: Shares = field(default_factory=Shares)
+    measure: MeasureConfig = field(default_factory=MeasureConfig)
+    ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
     def __post_init__(self) -> None:
@@ -225,6 +228,8 @@ def config_from_dict(values: dict[str, Any], where: str = "config") -> TrainConf
         "compute": ComputeConfig,
         "augment": AugmentConfig,
         "shares": Shares,
+        "measure": MeasureConfig,
+        "ensemble": EnsembleConfig,
         "optimiser": OptimiserConfig,
     }
     built: dict[str, Any] = {"encoder": encoder}

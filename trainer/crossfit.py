@@ -19,12 +19,14 @@ from streamtrace.fusion.policy import Policy
 from streamtrace.values import Catalog
 from trainer.calibrate import Calls, Judged, fit, fit_policy, weighted_quantile
 from trainer.judgements import PREFIXES_S, WHOLE_S, Clip, Floats, Judgements
+from trainer.lines import LINES
 from trainer.looks import Ints, Looks, join_evidence, take
 from trainer.manifest import DataError, Row
 
 POLICY_NAME = "default@1"
 FIT_PREFIXES_S = (1.0, 2.0, WHOLE_S)  # early decisions are calibrated for as well
 UNKNOWN_FOUND = 0.95
+EASY = 0.1  # weight of engines and prompts: what fits them must not be what judges all others
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +75,7 @@ def fit_on(parts: Sequence[HeldOut]) -> Fitted:
         judged_at(part, line, prefix_s)
         for part in found
         for line in part.looks
+        if line in LINES
         for prefix_s in FIT_PREFIXES_S
     ]
     fusion = fit(join(judged))
@@ -172,6 +175,7 @@ def even_weights(rows: Sequence[Row]) -> npt.NDArray[np.float64]:
     for row in rows:
         per_page[row.is_synthetic, row.page] += 1
     weight = np.array([per_page[row.is_synthetic, row.page] ** -0.5 for row in rows])
+    weight *= np.where([row.is_wild for row in rows], 1.0, EASY)
     for label in (True, False):
         weight[synthetic == label] /= max(weight[synthetic == label].sum(), 1e-9)
     return weight

@@ -92,25 +92,33 @@ def load_folds(data: Dataset, runs: Sequence[Path]) -> list[Fold]:
     """The runs by the fold that each held out; no two may have held out the same."""
     folds: dict[int, Fold] = {}
     for path in runs:
-        run = load_run(path, data)
-        number, folds_of_run = run.config.hold_out, run.config.folds
-        if number < 0 or number in folds:
+        fold = load_fold(data, path)
+        number, count = fold.split.fold, fold.run.config.folds
+        first = next(iter(folds.values()), fold).run.config.folds
+        if number in folds:
             raise DataError(
-                f"{path}: want one run for each held-out fold, this is hold_out={number}"
+                f"{path}: want one run for each held-out fold, this is hold_out={number} again"
             )
-        first = next(iter(folds.values()), None)
-        if first is not None and first.run.config.folds != folds_of_run:
+        if count != first:
             raise DataError(
-                f"{path}: trained with {folds_of_run} folds, {runs[0]} with "
-                f"{first.run.config.folds}; want runs of one split"
+                f"{path}: trained with {count} folds, {runs[0]} with {first}; "
+                "want runs of one split"
             )
-        test = data.held_out_rows(folds_of_run, number)
-        pairs = data.held_out_pairs(folds_of_run, number)
-        train = data.training_rows(folds_of_run, number)
-        folds[number] = Fold(run, Split(train, [*test, *_few(data, pairs)], number))
+        folds[number] = fold
     if len(folds) < 2:
         raise DataError("evaluate: want the runs of at least two held-out folds")
     return [folds[number] for number in sorted(folds)]
+
+
+def load_fold(data: Dataset, path: Path) -> Fold:
+    """One run, the rows that it may see, and those it is judged on."""
+    run = load_run(path, data)
+    number, count = run.config.hold_out, run.config.folds
+    if number < 0:
+        raise DataError(f"{path}: want one run for each held-out fold, this is hold_out={number}")
+    pairs = _few(data, data.held_out_pairs(count, number))
+    test = [*data.held_out_rows(count, number), *pairs]
+    return Fold(run, Split(data.training_rows(count, number), test, number))
 
 
 def load_same_page(data: Dataset, path: Path, folds: Sequence[Fold]) -> Fold:
@@ -131,7 +139,7 @@ def listen(data: Dataset, fold: Fold, out: Path) -> tuple[HeldOut, list[Drift]]:
     """All looks at a fold's clips, and how far its embeddings moved from training's."""
     train, test, number = fold.split.train, fold.split.test, fold.split.fold
     name = "same-page" if number == ON_KNOWN_PAGES else f"fold{number}"
-    heard = hear(fold.run, data, train, test, out / f"{name}.safetensors")
+    heard = hear(fold.run, data, train, test, out / f"heard-{name}.safetensors")
     rows = tuple(data.rows[i] for i in test)
     held = HeldOut(
         rows=rows,

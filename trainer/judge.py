@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load_file as load_tensors, save_file as save_tensors
+from safetensors.numpy import load_file as load_tensors, save, save_file as save_tensors
 from safetensors.torch import load_file
 
 from streamtrace.fusion.evidence import Evidence, gather_evidence
@@ -28,6 +28,7 @@ from trainer.embed import pooled_at_looks, pooled_statistics
 from trainer.lines import EVALUATION_LINES, over_line
 from trainer.looks import Looks
 from trainer.manifest import DataError, Row
+from trainer.members import load_members
 from trainer.model import TracingModel
 
 Array = npt.NDArray[Any]
@@ -53,6 +54,7 @@ class Run:
     step: int
     model: TracingModel
     heads: Heads
+    tensors: dict[str, Array]  # of the heads, as the bundle names them; no gallery yet
     catalog: Catalog
     key: bytes  # of the weights
 
@@ -74,13 +76,16 @@ def load_run(out: Path, data: Dataset) -> Run:
     weights = folder / "average.safetensors"
     model.load_state_dict(load_file(weights))
     model.eval()
+    members = load_members(config, out)
+    tensors = {**model.head_tensors(), **members}
     return Run(
         config=config,
         step=int(state["step"]),
         model=model,
-        heads=Heads.from_tensors(model.head_tensors()),
+        heads=Heads.from_tensors(tensors),
+        tensors=tensors,
         catalog=catalog,
-        key=hashlib.sha256(weights.read_bytes()).digest(),
+        key=hashlib.sha256(weights.read_bytes() + save(members)).digest(),
     )
 
 
@@ -153,8 +158,13 @@ def without_untaught(evidence: Evidence, taught: npt.NDArray[np.bool_]) -> Evide
     """A fold's model has never heard some sources of the catalog: it must not name them."""
     similarity = evidence.similarity.copy()
     similarity[:, :-1] = np.where(taught, similarity[:, :-1], -1.0)
-    logits = np.where(taught, evidence.source_logits, -1e3).astype(np.float32)
-    return replace(evidence, source_logits=logits, similarity=similarity)
+    logits, signature = (
+        np.where(taught, said, -1e3).astype(np.float32)
+        for said in (evidence.source_logits, evidence.signature_sources)
+    )
+    return replace(
+        evidence, source_logits=logits, signature_sources=signature, similarity=similarity
+    )
 
 
 def embeddings_over(run: Run, data: Dataset, rows: Sequence[int], line: str) -> Float32s:

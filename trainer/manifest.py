@@ -17,6 +17,7 @@ BONAFIDE_SOURCE = "bonafide"
 HUMAN_FAMILY = "human"
 UNKNOWN_FAMILY = "unknown"
 UNKNOWN_SOURCE = "wild-fake-unknown"  # real fakes of systems that nobody named: no class of its own
+PROMPTS_ORIGIN = "prompts"
 PAIRS_ORIGIN = "pairs:"  # clips that `prepare` itself made out of human ones
 DSP_FAMILY = "dsp-vocoder"  # WORLD and the like over human speech
 SELF_PREFIX = "self-"  # sources this project trained itself
@@ -57,6 +58,15 @@ class Row:
     @property
     def is_synthetic(self) -> bool:
         return self.label == "synthetic"
+
+    @property
+    def is_wild(self) -> bool:
+        """Neither a classical engine, nor a telephone prompt, nor of this project's making."""
+        return not (
+            self.is_pair
+            or self.family in CLASSICAL_FAMILIES
+            or self.origin.startswith(PROMPTS_ORIGIN)
+        )
 
     @property
     def is_pair(self) -> bool:

@@ -26,14 +26,13 @@ class Scores(NamedTuple):
 
 
 class MemberHeads(nn.Module):
-    """Statistics [B, K] -> scores; with `hidden` units, one layer of them first."""
+    """Statistics [B, K] -> scores."""
 
     def __init__(
         self,
         statistics: int,
         embedding: int,
         *,
-        hidden: int,
         dropout: float,
         scale: float,
         sources: int,
@@ -43,8 +42,7 @@ class MemberHeads(nn.Module):
         # Running statistics only: in serving this is a fixed shift and scale.
         self.standard = nn.BatchNorm1d(statistics, affine=False, momentum=0.02)
         self.dropout = nn.Dropout(dropout)
-        self.hidden = nn.Linear(statistics, hidden) if hidden else None
-        self.embed = nn.Linear(hidden or statistics, embedding)
+        self.embed = nn.Linear(statistics, embedding)
         self.spoof = nn.Linear(embedding, 1)
         self.source = nn.Parameter(torch.randn(sources, embedding))
         self.family = nn.Parameter(torch.randn(families, embedding))
@@ -52,10 +50,7 @@ class MemberHeads(nn.Module):
 
     def forward(self, stats: Tensor) -> Scores:
         """[B, K] -> scores."""
-        x = self.dropout(self.standard(stats))
-        if self.hidden is not None:
-            x = self.dropout(functional.relu(self.hidden(x)))
-        f = self.embed(x)
+        f = self.embed(self.dropout(self.standard(stats)))
         e = functional.normalize(f, dim=-1)
         return Scores(
             embedding=e,
@@ -64,30 +59,31 @@ class MemberHeads(nn.Module):
             family=self.scale * e @ functional.normalize(self.family, dim=-1).T,
         )
 
-    def tensors(self, prefix: str) -> dict[str, Tensor]:
-        """This member's own tensors as `heads.safetensors` names them."""
+    def tensors(self) -> dict[str, Tensor]:
+        """As `heads.safetensors` names them."""
         mean, variance = self.standard.running_mean, self.standard.running_var
         if mean is None or variance is None:
             raise ValueError("the standardisation has no running statistics")
-        layers = {"embed": self.embed}
-        if self.hidden is not None:
-            layers["hidden"] = self.hidden
+        scale = torch.tensor([self.scale])
         return {
-            f"{prefix}embed.mean": mean,
-            f"{prefix}embed.scale": (variance + self.standard.eps).sqrt(),
-            **{f"{prefix}{name}.weight": layer.weight for name, layer in layers.items()},
-            **{f"{prefix}{name}.bias": layer.bias for name, layer in layers.items()},
-            f"{prefix}spoof.weight": self.spoof.weight[0],
-            f"{prefix}spoof.bias": self.spoof.bias,
+            "embed.mean": mean,
+            "embed.scale": (variance + self.standard.eps).sqrt(),
+            "embed.weight": self.embed.weight,
+            "embed.bias": self.embed.bias,
+            "spoof.weight": self.spoof.weight[0],
+            "spoof.bias": self.spoof.bias,
+            "source.weight": functional.normalize(self.source, dim=-1),
+            "source.scale": scale,
+            "family.weight": functional.normalize(self.family, dim=-1),
+            "family.scale": scale,
         }
 
 
 class TracingModel(nn.Module):
-    """[B, T] audio -> frames -> pooled statistics -> scores of every member.
+    """[B, T] audio -> frames -> pooled statistics -> scores of the learned member.
 
-    The first member reads what the Conformer learned; the second, where the encoder has cepstra,
-    reads those. Each has its own loss: trained on one sum, the member that learns the training
-    pages by heart would leave the other nothing to do.
+    What reads the signature behind the learned embedding is fitted apart, in `ensemble.py`: trained
+    on one sum, the member that learns the training pages by heart would leave others nothing to do.
     """
 
     def __init__(
@@ -96,28 +92,19 @@ class TracingModel(nn.Module):
         super().__init__()
         self.encoder = StreamingConformer(encoder)
         nn.init.constant_(self.encoder.activity_head.bias, 1.0)  # most frames of a clip are speech
+        if not model.attentive:
+            last = self.encoder.attention_head[-1]
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
+            self.encoder.attention_head.requires_grad_(False)
         self.cut = encoder.width
         self.learned = MemberHeads(
             2 * encoder.width,
             model.embedding,
-            hidden=0,
             dropout=model.dropout,
             scale=model.source_scale,
             sources=sources,
             families=families,
-        )
-        self.spectral = (
-            MemberHeads(
-                2 * encoder.cepstra_width,
-                model.spectral_embedding,
-                hidden=model.spectral_hidden,
-                dropout=model.spectral_dropout,
-                scale=model.source_scale,
-                sources=sources,
-                families=families,
-            )
-            if encoder.cepstra_width
-            else None
         )
 
     def forward(self, pcm: Tensor) -> Encoded:
@@ -125,36 +112,13 @@ class TracingModel(nn.Module):
         return self.encoder(pcm)
 
     def heads(self, stats: Tensor) -> list[Scores]:
-        """[B, 2D] -> the scores of each member."""
+        """[B, 2D] -> the scores of each member that is trained with the encoder."""
         mean, deviation = stats.chunk(2, dim=-1)
-        learned = torch.cat([mean[:, : self.cut], deviation[:, : self.cut]], dim=-1)
-        scores = [self.learned(learned)]
-        if self.spectral is not None:
-            fixed = torch.cat([mean[:, self.cut :], deviation[:, self.cut :]], dim=-1)
-            # Detached: the weights of the pooling belong to the first member.
-            scores.append(self.spectral(fixed.detach()))
-        return scores
+        return [self.learned(torch.cat([mean[:, : self.cut], deviation[:, : self.cut]], dim=-1))]
 
     def head_tensors(self) -> dict[str, Float32s]:
-        """All heads as the bundle's `heads.safetensors` names them.
-
-        A class vector of the ensemble is the members' side by side, at equal length.
-        """
-        members = [self.learned] + ([self.spectral] if self.spectral is not None else [])
-        share = len(members) ** -0.5
-
-        def joined(vectors: list[Tensor]) -> Tensor:
-            return share * torch.cat([functional.normalize(v, dim=-1) for v in vectors], dim=-1)
-
-        scale = torch.tensor([self.learned.scale])
-        tensors = {
-            **self.learned.tensors(""),
-            **(self.spectral.tensors("spectral.") if self.spectral is not None else {}),
-            "source.weight": joined([m.source for m in members]),
-            "source.scale": scale,
-            "family.weight": joined([m.family for m in members]),
-            "family.scale": scale,
-        }
+        """The learned member's part of the bundle's `heads.safetensors`."""
+        tensors = self.learned.tensors()
         return {k: v.detach().cpu().numpy().astype(np.float32) for k, v in tensors.items()}
 
 

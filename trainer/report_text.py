@@ -97,7 +97,7 @@ best single answer, chosen with the truth at hand.
   figure is the share of known ones flagged. Once with the set's own threshold, once with the other
   folds'.
 - Flagged within 3 s: some look of the engine (every 480 ms from 480 ms of speech on) that had heard
-  at most 3 s of speech reached the bar; the bar is set on other folds such that 3 % of their human
+  at most 3 s of speech reached the bar; the bar is set on other folds such that 2 % of their human
   clips, pages counted even, reach it at any look to their end.
 - A clip with less speech than a length is judged at its end: all lengths are about the same clips.
 """

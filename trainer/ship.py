@@ -20,7 +20,7 @@ def ship(data: Dataset, run_dir: Path, evaluation_dir: Path, out: Path, *, name:
     run = load_run(run_dir, data)
     evaluation = read_evaluation(evaluation_dir)
     rows = data.training_rows(run.config.folds, run.config.hold_out)
-    heads = {**run.model.head_tensors(), **gallery_tensors(run, data, rows)}
+    heads = {**run.tensors, **gallery_tensors(run, data, rows)}
     meta: dict[str, object] = {
         "id": name,
         "catalog": {
@@ -43,6 +43,7 @@ def ship(data: Dataset, run_dir: Path, evaluation_dir: Path, out: Path, *, name:
 def model_card(name: str, run: Run, evaluation: Evaluation, rows: Sequence[Row]) -> str:
     """What it is, what it was trained on, how well it does and where it fails."""
     parameters = sum(p.numel() for p in run.model.encoder.parameters())
+    config = run.config
     labels = Counter(row.label for row in rows)
     hours = sum(row.seconds for row in rows) / 3600
     pages: dict[str, Counter[str]] = defaultdict(Counter)
@@ -56,15 +57,17 @@ def model_card(name: str, run: Run, evaluation: Evaluation, rows: Sequence[Row])
     )
     return f"""# Model card: {name}
 
-A streaming Conformer ({parameters / 1e6:.2f} M parameters, 25 frames a second) with attentive
-statistics pooling, a spoof head, heads over {len(run.catalog.sources)} sources and
-{len(run.catalog.families)} families, and a gallery of prototypes. Trained from scratch,
-{run.step} steps, on {len(rows)} clips ({hours:.1f} h: {labels["bonafide"]} human,
-{labels["synthetic"]} synthetic), with multi-class N-pair, cross-entropy and speech-activity terms
-and the same random telephone channel for both labels.
+Two halves share every 240 ms step of a call. A streaming Conformer ({parameters / 1e6:.2f} M
+parameters, 25 frames a second) tells speech from what is none and gives one opinion. Beside it lies
+a fixed signature of {config.encoder.signature.width} measurements a frame (cepstra, evenness of
+phase, fine structure, linear prediction), read by {config.ensemble.members} small networks and a
+linear discriminant. They name {len(run.catalog.sources)} sources of {len(run.catalog.families)}
+families, and a gallery of prototypes says how near a voice comes to any. Trained from scratch on
+{len(rows)} clips ({hours:.1f} h: {labels["bonafide"]} human, {labels["synthetic"]} synthetic), the
+Conformer for {run.step} steps, with the same random telephone channel for both labels.
 
 ## Use
-Screening of live calls and files, beside other signals. It is a first model: read the figures
+Screening of live calls and files, beside other signals. Read the figures
 before acting on a verdict, and never act on one alone. It says nothing of who is speaking.
 
 ## Figures

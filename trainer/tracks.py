@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.judgements import Clip
-from trainer.manifest import CLASSICAL_FAMILIES
+from trainer.manifest import CLASSICAL_FAMILIES, PROMPTS_ORIGIN
 
 Bools = npt.NDArray[np.bool_]
 
@@ -20,7 +20,6 @@ TRACKS = {
     "self-made": "this project's own resynthesis of the human clips, beside those",
     "classical": "formant, diphone and HMM engines, beside the human clips of pages",
 }
-PROMPTS_ORIGIN = "prompts"
 
 
 def is_prompt(clip: Clip) -> bool:

@@ -24,7 +24,7 @@ from streamtrace.fusion.policy import Policy
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 from trainer.bootstrap import Ints
 from trainer.dataset import Dataset
-from trainer.evaluate import load_folds
+from trainer.evaluate import load_fold
 from trainer.export import write_bundle
 from trainer.figures import VERDICT_S, View, measures
 from trainer.judge import Run, hear, heard_over
@@ -84,9 +84,9 @@ def verify(
     fits = _fits(evaluation)
     traced: dict[str, list[Judgements]] = {line: [] for line in lines}
     expected: dict[str, list[Judgements]] = {line: [] for line in lines}
-    for fold in load_folds(data, runs):
+    for fold in (load_fold(data, path) for path in runs):
         number, train, test = fold.split.fold, fold.split.train, fold.split.test
-        cache = evaluation / f"fold{number}.safetensors"
+        cache = evaluation / f"heard-fold{number}.safetensors"
         heard = hear(fold.run, data, train, test, cache)
         place = {clip.sha256: i for i, clip in enumerate(judged.clips) if clip.fold == number}
         chosen = [i for i in test if data.rows[i].sha256 in place][:most]

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamtrace.encoder.attention import CachedAttention
-from streamtrace.encoder.cepstra import Cepstra
 from streamtrace.encoder.conv import CausalConv, CausalSubsampling
-from streamtrace.encoder.features import FeatureConfig, Features
-from streamtrace.values import CONTEXT_SAMPLES, STEP_FRAMES, STEP_SAMPLES
+from streamtrace.encoder.features import FeatureConfig, Features, Spectrum
+from streamtrace.encoder.signature import FEATURES_PER_FRAME, Signature, SignatureConfig
+from streamtrace.values import CONTEXT_SAMPLES, LOOKBACK_FRAMES, STEP_FRAMES, STEP_SAMPLES
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,13 @@ class EncoderConfig:
     expansion: int = 2
     subsample_channels: tuple[int, int] = (32, 48)
     dropout: float = 0.1
-    wide_cepstra: int = 0  # fixed cepstra behind the learned embedding: over all bands
-    low_cepstra: int = 0  # and over the telephone band
     features: FeatureConfig = field(default_factory=FeatureConfig)
+    signature: SignatureConfig = field(default_factory=SignatureConfig)
 
     @property
     def embedding_width(self) -> int:
         """D: what a frame's embedding holds, learned and fixed."""
-        return self.width + self.cepstra_width
-
-    @property
-    def cepstra_width(self) -> int:
-        """The fixed part at the end of it."""
-        return 2 * (self.wide_cepstra + self.low_cepstra)
+        return self.width + self.signature.width
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, for TOML and JSON."""
@@ -54,8 +48,14 @@ class EncoderConfig:
         """The inverse of `to_dict`; unknown keys raise TypeError."""
         plain = dict(values)
         features = FeatureConfig(**plain.pop("features", {}))  # type: ignore[arg-type]
+        signature = SignatureConfig(**plain.pop("signature", {}))  # type: ignore[arg-type]
         channels = tuple(plain.pop("subsample_channels", (32, 48)))  # type: ignore[arg-type]
-        return EncoderConfig(features=features, subsample_channels=channels, **plain)  # type: ignore[arg-type]
+        return EncoderConfig(
+            features=features,
+            signature=signature,
+            subsample_channels=channels,  # type: ignore[arg-type]
+            **plain,  # type: ignore[arg-type]
+        )
 
 
 class State(NamedTuple):
@@ -71,7 +71,7 @@ class State(NamedTuple):
 class Encoded(NamedTuple):
     """Per frame: what was heard, how much it matters, whether it is speech."""
 
-    embedding: Tensor  # [B, N, embedding_width]: learned, then cepstra
+    embedding: Tensor  # [B, N, embedding_width]: learned, then the signature
     attention: Tensor  # [B, N] pooling logits
     activity: Tensor  # [B, N] speech logits
 
@@ -131,7 +131,9 @@ class StreamingConformer(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
+        self.spectrum = Spectrum()
         self.features = Features(config.features)
+        self.signature = Signature(config.signature, config.features)
         self.subsampling = CausalSubsampling(
             config.features.width, config.subsample_channels, config.width
         )
@@ -140,7 +142,6 @@ class StreamingConformer(nn.Module):
             nn.Linear(config.width, 32), nn.Tanh(), nn.Linear(32, 1)
         )
         self.activity_head = nn.Linear(config.width, 1)
-        self.cepstra = Cepstra(config.features, config.wide_cepstra, config.low_cepstra)
         self.input_dropout = nn.Dropout(config.dropout)
 
     def initial_state(self, batch: int) -> State:
@@ -162,12 +163,31 @@ class StreamingConformer(nn.Module):
             raise ValueError(f"{pcm.shape[1]} samples: want a whole multiple of {STEP_SAMPLES}")
         padded = functional.pad(pcm, (CONTEXT_SAMPLES, 0))
         state = self.initial_state(pcm.shape[0])
-        features = self.features(padded)
+        features, signature = self.measure(padded)
         x, _, _ = self.subsampling(features, state.features_tail, state.subsample_tail)
         x = self.input_dropout(x)
         for layer, block in enumerate(self.blocks):
             x = block(x, state.conv[:, layer])
-        return self._heads(x, features, state.features_tail)
+        return self._heads(x, signature)
+
+    def measure(self, pcm: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, CONTEXT_SAMPLES + 640 * N] -> features [B, 4N, F], signature [B, N, G].
+
+        G is 0 while training.
+        """
+        if not self.measures_signature:
+            real, imaginary = self.spectrum(pcm, every_ms=10)
+            features = self.features(real**2 + imaginary**2)[:, LOOKBACK_FRAMES:]
+            return features, features[:, ::FEATURES_PER_FRAME, :0]
+        real, imaginary = self.spectrum(pcm, every_ms=5)
+        features = self.features(real[:, ::2] ** 2 + imaginary[:, ::2] ** 2)
+        signature = self.signature(real, imaginary, features)
+        return features[:, LOOKBACK_FRAMES:], signature
+
+    @property
+    def measures_signature(self) -> bool:
+        """Not while training: nothing learned with the blocks reads it, and it costs as much."""
+        return self.config.signature.width > 0 and not self.training
 
     def step(
         self,
@@ -185,7 +205,7 @@ class StreamingConformer(nn.Module):
         """
         left = self.config.left_steps
         ring_state = torch.where(steps_done < left, steps_done, left + steps_done % left)
-        features = self.features(pcm)
+        features, signature = self.measure(pcm)
         x, features_out, subsample_out = self.subsampling(features, features_tail, subsample_tail)
         kvs: list[Tensor] = []
         tails: list[Tensor] = []
@@ -195,7 +215,7 @@ class StreamingConformer(nn.Module):
             x, new_kv, tail = block.step(x, kv[:, layer], conv[:, layer], bias)
             kvs.append(new_kv)
             tails.append(tail)
-        encoded = self._heads(x, features, features_tail)
+        encoded = self._heads(x, signature)
         return (
             encoded.embedding,
             encoded.attention,
@@ -206,12 +226,10 @@ class StreamingConformer(nn.Module):
             subsample_out,
         )
 
-    def _heads(self, x: Tensor, features: Tensor, features_tail: Tensor) -> Encoded:
+    def _heads(self, x: Tensor, signature: Tensor) -> Encoded:
         attention = self.attention_head(x).squeeze(-1)
         activity = self.activity_head(x).squeeze(-1)
-        if self.config.cepstra_width:
-            x = torch.cat([x, self.cepstra(features, features_tail)], dim=-1)
-        return Encoded(x, attention, activity)
+        return Encoded(torch.cat([x, signature], dim=-1), attention, activity)
 
 
 def advance(state: State, outputs: tuple[Tensor, ...]) -> State:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from streamtrace.values import CONTEXT_SAMPLES, SAMPLE_RATE_HZ, Float32s
+from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 
 WINDOW_SAMPLES = 400  # 25 ms
 SHIFT_SAMPLES = 160  # 10 ms
@@ -59,8 +59,31 @@ def band_matrix(config: FeatureConfig) -> Float32s:
     return (triangles / triangles.sum(axis=0, keepdims=True)).astype(np.float32)
 
 
+class Spectrum(nn.Module):
+    """[B, CONTEXT_SAMPLES + 160 * N] audio -> real and imaginary spectra of 25-ms windows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bins = FFT_SAMPLES // 2 + 1
+        self.register_buffer("matrix", torch.as_tensor(spectrum_matrix()), persistent=False)
+        self.matrix: Tensor
+
+    def forward(self, pcm: Tensor, *, every_ms: int) -> tuple[Tensor, Tensor]:
+        """Every 10 ms [B, M, bins] twice, or every 5 ms [B, 2M - 1, bins]; M = N + LOOKBACK_FRAMES.
+
+        Windows end with the audio; the even ones of 5 ms are those of 10 ms.
+        """
+        # Window and shift are whole multiples of 80 samples, so a frame is five rows of a matrix:
+        # slices and one product, which every exporter and graph capture understands.
+        rows = pcm.reshape(pcm.shape[0], -1, 80)  # [B, 2M + 3, 80]
+        count, stride = rows.shape[1] - 4, every_ms // 5
+        taken = [rows[:, k : k + count : stride] for k in range(WINDOW_SAMPLES // 80)]
+        spectrum = torch.cat(taken, dim=-1) @ self.matrix
+        return spectrum[..., : self.bins], spectrum[..., self.bins :]
+
+
 class Features(nn.Module):
-    """[B, CONTEXT_SAMPLES + 160 * N] audio -> [B, N, width]; a frame never looks ahead of itself.
+    """[B, T, bins] powers -> [B, T, width]; a frame never looks ahead of itself.
 
     No statistic of the utterance enters: what a frame becomes depends on its own 25 ms alone.
     """
@@ -71,30 +94,23 @@ class Features(nn.Module):
         bands = band_matrix(config)
         centres = bands.argmax(axis=0) * SAMPLE_RATE_HZ / FFT_SAMPLES
         in_level = (centres >= LEVEL_LOW_HZ) & (centres <= LEVEL_HIGH_HZ)
-        self.bins = FFT_SAMPLES // 2 + 1
-        self.register_buffer("spectrum", torch.as_tensor(spectrum_matrix()), persistent=False)
-        # log(x + floor) is written log(x / floor + 1) + log(floor): ONNX optimisers take an added
-        # 1e-9 for zero and drop it, and silence would become minus infinity.
-        over_floor = torch.as_tensor(bands / np.float32(config.floor))
-        self.register_buffer("bands", over_floor, persistent=False)
-        self.log_floor = float(np.log(config.floor))
+        self.register_buffer("bands", torch.as_tensor(bands), persistent=False)
         level = torch.as_tensor((in_level / in_level.sum()).astype(np.float32))
         self.register_buffer("level", level[:, None], persistent=False)
-        self.spectrum: Tensor
         self.bands: Tensor
         self.level: Tensor
 
-    def forward(self, pcm: Tensor) -> Tensor:
-        """[B, CONTEXT_SAMPLES + 160 * N] -> [B, N, width], roughly in [-1, 1]."""
-        # Window and shift are whole multiples of 80 samples, so a frame is five rows of a matrix:
-        # slices and one product, which every exporter and graph capture understands.
-        rows = pcm.reshape(pcm.shape[0], -1, 80)  # [B, 2N + 3, 80]
-        frames = (pcm.shape[1] - CONTEXT_SAMPLES) // SHIFT_SAMPLES
-        taken = [rows[:, k : k + 2 * frames - 1 : 2] for k in range(WINDOW_SAMPLES // 80)]
-        windows = torch.cat(taken, dim=-1)  # [B, N, 400]
-        spectrum = windows @ self.spectrum
-        power = spectrum[..., : self.bins] ** 2 + spectrum[..., self.bins :] ** 2
-        log_bands = torch.log(power @ self.bands + 1.0) + self.log_floor
-        level = log_bands @ self.level  # [B, N, 1]
+    def forward(self, power: Tensor) -> Tensor:
+        """[B, T, bins] -> [B, T, width], roughly in [-1, 1]."""
+        log_bands = log_of_power(power @ self.bands, self.config.floor)
+        level = log_bands @ self.level  # [B, T, 1]
         shape = (log_bands - level).clamp(-self.config.range_nats, self.config.range_nats)
         return torch.cat([shape / 3.0, (level + 10.0) / 5.0], dim=-1)
+
+
+def log_of_power(power: Tensor, floor: float) -> Tensor:
+    """log(power + floor), written so that it survives export.
+
+    ONNX optimisers take an added 1e-9 for zero and drop it: silence would become minus infinity.
+    """
+    return torch.log(power * (1.0 / floor) + 1.0) + float(np.log(floor))

@@ -18,9 +18,11 @@ class Evidence:
     """All zero where there was no speech: then only the prior speaks."""
 
     spoof_logit: Floats  # [...] of the learned member
-    spectral_logit: Floats  # [...] of the spectral member
-    source_logits: Float32s  # [..., S]
+    signature_logit: Floats  # [...] of the members on the signature
+    source_logits: Float32s  # [..., S] of the learned member
     family_logits: Float32s  # [..., F]
+    signature_sources: Float32s  # [..., S] of the members on the signature
+    signature_families: Float32s  # [..., F]
     similarity: Float32s  # [..., S + 1] cosine to the nearest prototype, human speech last
     speech_ms: npt.NDArray[np.int64]  # [...]
 
@@ -34,9 +36,11 @@ def gather_evidence(
     each = heard[..., None]
     return Evidence(
         spoof_logit=scores.spoof_logit * heard,
-        spectral_logit=scores.spectral_logit * heard,
+        signature_logit=scores.signature_spoof * heard,
         source_logits=scores.source_logits * each,
         family_logits=scores.family_logits * each,
+        signature_sources=scores.signature_sources * each,
+        signature_families=scores.signature_families * each,
         similarity=gallery.similarity(scores.embedding) * each,
         speech_ms=speech_ms,
     )

@@ -11,7 +11,7 @@ import numpy as np
 from streamtrace.errors import BundleError
 from streamtrace.fusion.evidence import Evidence
 from streamtrace.tracing.calibrate import log_odds
-from streamtrace.tracing.logits import Floats, log_sum_exp, sigmoid, softmax
+from streamtrace.tracing.logits import Floats, sigmoid, softmax
 from streamtrace.values import Catalog, Float32s
 
 UNKNOWN_LEAST, UNKNOWN_MOST = 0.01, 0.99  # never sure either way that a system is new
@@ -23,16 +23,19 @@ class FusionParams:
     """The fitted numbers of the fusion; the keys of `bundle.json["fusion"]`."""
 
     w_logit: float  # spoof: weight of the learned member's logit
-    w_spectral: float  # spoof: weight of the spectral member's logit
+    w_signature: float  # spoof: weight of the signature's logit
     w_gallery: float  # spoof: weight of being nearer to a spoof prototype than to a human one
     bias: float  # spoof: log-odds at zero evidence
     s0: float  # seconds of speech after which half of the spoof log-odds is believed
     nov_sim: float  # novelty: weight of being far from every prototype
-    nov_energy: float  # novelty: weight of low energy over all source logits
+    nov_spoof: float  # novelty: weight of looking little like any synthetic voice met
     nov_bias: float  # novelty: log-odds of `unknown` at zero evidence
-    attr_logit: float  # attribution: weight of the source logits
+    attr_logit: float  # attribution: weight of the learned member's source logits
+    attr_signature: float  # attribution: weight of the signature's source logits
     attr_sim: float  # attribution: weight of the similarities
-    fam_mix: float  # families: 0 believes the family head alone, 1 the source shares alone
+    fam_logit: float  # families: weight of the learned member's family logits
+    fam_signature: float  # families: weight of the signature's family logits
+    fam_sources: float  # families: weight of what the source shares add up to
     fam_unknown: float  # families: how much of `unknown` among sources is an unknown family
 
     @classmethod
@@ -41,9 +44,10 @@ class FusionParams:
         params = cls(**{each.name: _number(raw, each.name) for each in fields(cls)})
         if params.s0 < 0:
             raise BundleError(f"bundle.json: fusion.s0={params.s0}: want 0 seconds or more")
-        for name, share in (("fam_mix", params.fam_mix), ("fam_unknown", params.fam_unknown)):
-            if not 0 <= share <= 1:
-                raise BundleError(f"bundle.json: fusion.{name}={share}: want a share in [0, 1]")
+        if not 0 <= params.fam_unknown <= 1:
+            raise BundleError(
+                f"bundle.json: fusion.fam_unknown={params.fam_unknown}: want a share in [0, 1]"
+            )
         return params
 
 
@@ -79,20 +83,26 @@ def fuse(evidence: Evidence, params: FusionParams, membership: Float32s) -> Fuse
     lead = nearest - evidence.similarity[..., -1]
     llr = log_odds(
         params.w_logit * evidence.spoof_logit
-        + params.w_spectral * evidence.spectral_logit
+        + params.w_signature * evidence.signature_logit
         + params.w_gallery * lead,
         evidence.speech_ms * 0.001,
         bias=params.bias,
         half_s=params.s0,
     )
-    novelty = (
-        params.nov_bias
-        - params.nov_sim * nearest
-        - params.nov_energy * log_sum_exp(evidence.source_logits)
-    )
+    novelty = params.nov_bias - params.nov_sim * nearest - params.nov_spoof * llr
     unknown = np.clip(sigmoid(novelty), UNKNOWN_LEAST, UNKNOWN_MOST)[..., None]
-    known = softmax(params.attr_logit * evidence.source_logits + params.attr_sim * similarity)
-    families = _mixed_families(evidence.family_logits, known @ membership, params.fam_mix)
+    known = softmax(
+        params.attr_logit * evidence.source_logits
+        + params.attr_signature * evidence.signature_sources
+        + params.attr_sim * similarity
+    )
+    # At full weight: what attribution must doubt about a system it need not about its kind.
+    of_sources = softmax(evidence.signature_sources)
+    families = softmax(
+        params.fam_logit * evidence.family_logits
+        + params.fam_signature * evidence.signature_families
+        + params.fam_sources * np.log(of_sources @ membership + FAMILY_FLOOR)
+    )
     unknown_family = unknown * params.fam_unknown
     return Fused(
         spoof_probability=sigmoid(llr),
@@ -101,12 +111,6 @@ def fuse(evidence: Evidence, params: FusionParams, membership: Float32s) -> Fuse
         families=np.concatenate([(1 - unknown_family) * families, unknown_family], axis=-1),
         novelty=novelty,
     )
-
-
-def _mixed_families(logits: Floats, of_sources: Floats, mix: float) -> Floats:
-    """The weighted geometric mean of both opinions, [..., F] each; a sum in the log domain."""
-    # softmax is blind to a constant, so the head's logits need no normalising first
-    return softmax((1 - mix) * logits + mix * np.log(of_sources + FAMILY_FLOOR))
 
 
 def _number(raw: Mapping[str, object], name: str) -> float:

@@ -30,3 +30,8 @@ def softmax(x: Floats) -> Floats:
     """[..., N] -> [..., N] that sums to 1."""
     shares = np.exp(x - x.max(axis=-1, keepdims=True))
     return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def log_softmax(x: Floats) -> Floats:
+    """[..., N] -> [..., N], whose exponentials sum to 1."""
+    return x - log_sum_exp(x)[..., None]

@@ -6,35 +6,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamtrace.tracing.ensemble import PREFIX, Ensemble
 from streamtrace.tracing.logits import Floats
 from streamtrace.tracing.member import Member
 from streamtrace.tracing.tensors import Tensors, float_tensor, unit_rows
 from streamtrace.values import Float32s
 
-SPECTRAL = "spectral."
+LEARNED_SHARE = 0.2  # of a joint cosine; the signature's neighbours travel better across pages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """What the heads say of one stretch of speech."""
+    """What the heads say of one stretch of speech; the signature's are zero where there is none."""
 
     embedding: Floats  # [..., E] of length 1
     spoof_logit: Floats  # [...] of the learned member
-    spectral_logit: Floats  # [...] of the spectral member; zero where there is none
     source_logits: Floats  # [..., S]
     family_logits: Floats  # [..., F]
+    signature_spoof: Floats  # [...] of the members on the signature
+    signature_sources: Floats  # [..., S]
+    signature_families: Floats  # [..., F]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heads:
-    """One member on what the encoder learned and, if the model has it, one on its cepstra.
+    """One member on what the encoder learned and, if the model has them, some on its signature.
 
-    The ensemble's embedding is both members' embeddings side by side at equal length, so a cosine
-    with it is the mean of the members' cosines: scores and embeddings are fused by one product.
+    The joint embedding is both embeddings side by side, so a cosine with it is a weighted mean of
+    their cosines: scores and embeddings are fused alike.
     """
 
     learned: Member
-    spectral: Member | None
+    signature: Ensemble | None
     source_weight: Float32s  # [S, E] with its scale folded in
     family_weight: Float32s  # [F, E] likewise
 
@@ -42,15 +45,14 @@ class Heads:
     def from_tensors(cls, tensors: Tensors) -> Heads:
         """From heads.safetensors; BundleError names the tensor that is missing or misshapen."""
         learned = Member.from_tensors(tensors)
-        spectral = None
-        if any(name.startswith(SPECTRAL) for name in tensors):
-            spectral = Member.from_tensors(tensors, SPECTRAL, hidden=True)
-        size = learned.size + (spectral.size if spectral else 0)
-        source = unit_rows(tensors, "source.weight", (None, size))
-        family = unit_rows(tensors, "family.weight", (None, size))
+        source = unit_rows(tensors, "source.weight", (None, learned.size))
+        family = unit_rows(tensors, "family.weight", (None, learned.size))
+        signature = None
+        if any(name.startswith(PREFIX) for name in tensors):
+            signature = Ensemble.from_tensors(tensors, sources=len(source), families=len(family))
         return cls(
             learned=learned,
-            spectral=spectral,
+            signature=signature,
             source_weight=source * float_tensor(tensors, "source.scale", (1,)),
             family_weight=family * float_tensor(tensors, "family.scale", (1,)),
         )
@@ -58,33 +60,47 @@ class Heads:
     @property
     def width(self) -> int:
         """D, the width of a frame embedding."""
-        spectral = self.spectral.statistics if self.spectral else 0
-        return (self.learned.statistics + spectral) // 2
+        signature = self.signature.statistics if self.signature else 0
+        return (self.learned.statistics + signature) // 2
 
     @property
     def size(self) -> int:
         """E, the width of the embedding of a whole stretch."""
-        return self.source_weight.shape[1]
+        return self.learned.size + (self.signature.size if self.signature else 0)
 
     def scores(self, statistics: Floats) -> Scores:
-        """[..., 2D] -> scores; the cepstra are the last of the means and of the deviations."""
-        if self.spectral is None:
-            embedding, spoof_logit = self.learned(statistics)
-            spectral_logit = np.zeros_like(spoof_logit)
-        else:
-            cut = self.learned.statistics // 2
-            mean, deviation = np.split(statistics, 2, axis=-1)
-            halves = [
-                np.concatenate([mean[..., part], deviation[..., part]], axis=-1)
-                for part in (slice(None, cut), slice(cut, None))
-            ]
-            one, spoof_logit = self.learned(halves[0])
-            other, spectral_logit = self.spectral(halves[1])
-            embedding = np.concatenate([one, other], axis=-1) * np.float32(0.5**0.5)
+        """[..., 2D] -> scores; the signature is the last of the means and of the deviations."""
+        cut = self.learned.statistics // 2
+        mean, deviation = np.split(statistics, 2, axis=-1)
+        read = np.concatenate([mean[..., :cut], deviation[..., :cut]], axis=-1)
+        embedding, spoof = self.learned(read)
+        sources = embedding @ self.source_weight.T
+        families = embedding @ self.family_weight.T
+        if self.signature is None:
+            return Scores(
+                embedding,
+                spoof,
+                sources,
+                families,
+                np.zeros_like(spoof),
+                np.zeros_like(sources),
+                np.zeros_like(families),
+            )
+        fixed = np.concatenate([mean[..., cut:], deviation[..., cut:]], axis=-1)
+        said = self.signature(fixed)
+        both = np.concatenate(
+            [
+                embedding * np.float32(LEARNED_SHARE**0.5),
+                said.embedding * np.float32((1 - LEARNED_SHARE) ** 0.5),
+            ],
+            axis=-1,
+        )
         return Scores(
-            embedding=embedding,
-            spoof_logit=spoof_logit,
-            spectral_logit=spectral_logit,
-            source_logits=embedding @ self.source_weight.T,
-            family_logits=embedding @ self.family_weight.T,
+            both,
+            spoof,
+            sources,
+            families,
+            said.spoof_logit,
+            said.source_logits,
+            said.family_logits,
         )

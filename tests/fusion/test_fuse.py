@@ -26,9 +26,11 @@ def evidence(*shape: int, scale: float = 1.0, speech_ms: int = 3000, seed: int =
 
     return Evidence(
         spoof_logit=normal(),
-        spectral_logit=normal(),
+        signature_logit=normal(),
         source_logits=normal(SOURCES),
         family_logits=normal(FAMILIES),
+        signature_sources=normal(SOURCES),
+        signature_families=normal(FAMILIES),
         similarity=np.clip(normal(SOURCES + 1), -1, 1),
         speech_ms=np.full(shape, speech_ms),
     )
@@ -46,21 +48,23 @@ def test_the_formulas() -> None:
     e, p = evidence(), PARAMS
     got = fuse(e, p, MEMBERSHIP)
     sim, human = e.similarity[:-1], e.similarity[-1]
-    x = p.w_logit * e.spoof_logit + p.w_spectral * e.spectral_logit
+    x = p.w_logit * e.spoof_logit + p.w_signature * e.signature_logit
     x += p.w_gallery * (sim.max() - human)
     llr = (x + p.bias) * 3 / (3 + p.s0)
     assert got.llr == pytest.approx(llr, abs=1e-5)
     assert got.spoof_probability == pytest.approx(1 / (1 + np.exp(-llr)), abs=1e-6)
-    energy = np.log(np.exp(e.source_logits).sum())
-    novelty = -p.nov_sim * sim.max() - p.nov_energy * energy + p.nov_bias
+    novelty = p.nov_bias - p.nov_sim * sim.max() - p.nov_spoof * llr
     assert got.novelty == pytest.approx(novelty, abs=1e-5)
     unknown = 1 / (1 + np.exp(-novelty))
-    known = np.exp(p.attr_logit * e.source_logits + p.attr_sim * sim)
+    known = np.exp(
+        p.attr_logit * e.source_logits + p.attr_signature * e.signature_sources + p.attr_sim * sim
+    )
     known /= known.sum()
     assert np.allclose(got.attribution, [*(1 - unknown) * known, unknown], atol=1e-6)
-    of_family = known @ MEMBERSHIP + 1e-6
-    head = np.exp(e.family_logits) / np.exp(e.family_logits).sum()
-    mixed = head ** (1 - p.fam_mix) * of_family**p.fam_mix
+    of_sources = np.exp(e.signature_sources) / np.exp(e.signature_sources).sum()
+    of_family = of_sources @ MEMBERSHIP + 1e-6
+    mixed = of_family**p.fam_sources
+    mixed *= np.exp(p.fam_logit * e.family_logits + p.fam_signature * e.signature_families)
     mixed /= mixed.sum()
     rest = unknown * p.fam_unknown
     assert np.allclose(got.families, [*(1 - rest) * mixed, rest], atol=1e-6)
@@ -93,14 +97,7 @@ def test_the_same_score_weighs_more_with_more_speech() -> None:
 def test_a_row_of_a_batch_is_the_row_alone() -> None:
     e = evidence(2, 3)
     together = values(fuse(e, PARAMS, MEMBERSHIP))
-    one = Evidence(
-        e.spoof_logit[1, 2],
-        e.spectral_logit[1, 2],
-        e.source_logits[1, 2],
-        e.family_logits[1, 2],
-        e.similarity[1, 2],
-        e.speech_ms[1, 2],
-    )
+    one = Evidence(*(getattr(e, field.name)[1, 2] for field in dataclasses.fields(e)))
     alone = values(fuse(one, PARAMS, MEMBERSHIP))
     for many, single in zip(together, alone, strict=True):
         assert np.allclose(many[1, 2], single, atol=1e-6)
@@ -123,7 +120,9 @@ def test_every_number_is_needed(key: str, value: object) -> None:
         FusionParams.from_dict(builders.FUSION | {key: value})
 
 
-@pytest.mark.parametrize(("key", "value"), [("s0", -1), ("fam_mix", 1.1), ("fam_unknown", -0.1)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("s0", -1), ("fam_unknown", 1.1), ("fam_unknown", -0.1)]
+)
 def test_a_number_out_of_range_is_named(key: str, value: float) -> None:
     with pytest.raises(BundleError, match=rf"fusion.{key}={value}"):
         builders.fusion(**{key: value})

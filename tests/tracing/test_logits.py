@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamtrace.tracing.logits import log_sigmoid, log_sum_exp, sigmoid, softmax
+from streamtrace.tracing.logits import log_sigmoid, log_softmax, log_sum_exp, sigmoid, softmax
 
 FAR = np.array([-1e4, -3.0, 0.0, 3.0, 1e4])
 
@@ -22,5 +22,7 @@ def test_log_sum_exp_and_softmax() -> None:
     x = np.random.default_rng(0).standard_normal((2, 3, 5))
     assert np.allclose(log_sum_exp(x), np.log(np.exp(x).sum(axis=-1)))
     assert np.allclose(softmax(x), np.exp(x - log_sum_exp(x)[..., None]))
+    assert np.allclose(log_softmax(x), np.log(softmax(x)))
     assert np.isfinite(log_sum_exp(1e4 * x)).all()
+    assert np.isfinite(log_softmax(1e4 * x)).all()
     assert np.allclose(softmax(1e4 * x).sum(axis=-1), 1)

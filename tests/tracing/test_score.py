@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from streamtrace.errors import BundleError
-from streamtrace.tracing.member import Member
-from streamtrace.tracing.score import Heads
+from streamtrace.tracing.ensemble import Ensemble
+from streamtrace.tracing.score import LEARNED_SHARE, Heads
 from tests import builders
 
 TENSORS = builders.head_tensors(dim=8, size=6, sources=5, families=3)
+WITH_SIGNATURE = builders.ensemble_tensors(dim=8, signature=3, size=6, sources=5, families=3)
 
 
 def test_the_heads_follow_their_tensors() -> None:
@@ -26,42 +27,38 @@ def test_the_heads_follow_their_tensors() -> None:
     assert np.allclose(got.family_logits, 6 * unit @ TENSORS["family.weight"].T, atol=1e-4)
 
 
-def test_the_spectral_member_reads_the_last_columns_and_shares_the_embedding() -> None:
-    """Conformer width 8, cepstra 3: the halves go to their members, cosines are averaged."""
-    tensors = builders.ensemble_tensors(dim=8, cepstra=3, size=6, sources=5, families=3)
+def test_the_signature_is_the_last_columns_of_both_halves() -> None:
+    """Conformer width 8, signature 3: each part goes to its members, cosines are averaged."""
+    heads = Heads.from_tensors(WITH_SIGNATURE)
     rng = np.random.default_rng(2)
     mean = rng.standard_normal((4, 11)).astype(np.float32)
     deviation = np.abs(rng.standard_normal((4, 11))).astype(np.float32)
-    heads = Heads.from_tensors(tensors)
-    assert (heads.width, heads.size) == (11, 6 + 4)
+    assert (heads.width, heads.size) == (11, 6 + 3 * 4)
     got = heads.scores(np.concatenate([mean, deviation], axis=1))
 
-    own = {n: t for n, t in tensors.items() if n.startswith(("embed.", "spoof."))}
-    learned = Member.from_tensors(own)(np.concatenate([mean[:, :8], deviation[:, :8]], axis=1))
-    fixed = np.concatenate([mean[:, 8:], deviation[:, 8:]], axis=1)
-    x = (fixed - tensors["spectral.embed.mean"]) / tensors["spectral.embed.scale"]
-    x = np.maximum(x @ tensors["spectral.hidden.weight"].T + tensors["spectral.hidden.bias"], 0)
-    f = x @ tensors["spectral.embed.weight"].T + tensors["spectral.embed.bias"]
-    e = f / np.linalg.norm(f, axis=1, keepdims=True)
-    spectral = f @ tensors["spectral.spoof.weight"] + tensors["spectral.spoof.bias"]
-    assert np.allclose(got.spoof_logit, learned[1], atol=1e-4)
-    assert np.allclose(got.spectral_logit, spectral, atol=1e-4)
+    learned = Heads.from_tensors(TENSORS).scores(
+        np.concatenate([mean[:, :8], deviation[:, :8]], axis=1)
+    )
+    ensemble = Ensemble.from_tensors(WITH_SIGNATURE, sources=5, families=3)
+    said = ensemble(np.concatenate([mean[:, 8:], deviation[:, 8:]], axis=1))
+    for name in ("spoof_logit", "source_logits", "family_logits"):
+        assert np.array_equal(getattr(got, name), getattr(learned, name))
+    assert np.array_equal(got.signature_spoof, said.spoof_logit)
+    assert np.array_equal(got.signature_sources, said.source_logits)
+    assert np.array_equal(got.signature_families, said.family_logits)
     assert np.allclose(np.linalg.norm(got.embedding, axis=1), 1, atol=1e-5)
-    by_members = got.embedding[0] @ got.embedding[1]
-    assert by_members == pytest.approx((learned[0][0] @ learned[0][1] + e[0] @ e[1]) / 2, abs=1e-5)
+    cosines = [e[0] @ e[1] for e in (learned.embedding, said.embedding)]
+    together = LEARNED_SHARE * cosines[0] + (1 - LEARNED_SHARE) * cosines[1]
+    assert got.embedding[0] @ got.embedding[1] == pytest.approx(together, abs=1e-5)
 
 
-def test_without_a_spectral_member_its_logit_is_zero() -> None:
+def test_without_a_signature_its_scores_are_zero() -> None:
     got = Heads.from_tensors(TENSORS).scores(np.ones((2, 16), np.float32))
-    assert not got.spectral_logit.any()
-
-
-@pytest.mark.parametrize("name", ["hidden.weight", "hidden.bias", "embed.mean", "spoof.bias"])
-def test_half_a_spectral_member_is_refused(name: str) -> None:
-    tensors = builders.ensemble_tensors(dim=8, cepstra=3, size=6, sources=5, families=3)
-    del tensors[f"spectral.{name}"]
-    with pytest.raises(BundleError, match=f"'spectral.{name}' is missing"):
-        Heads.from_tensors(tensors)
+    assert not got.signature_spoof.any()
+    assert got.signature_sources.shape == got.source_logits.shape
+    assert got.signature_families.shape == got.family_logits.shape
+    assert not got.signature_sources.any()
+    assert not got.signature_families.any()
 
 
 def test_any_leading_dimensions() -> None:

@@ -28,9 +28,11 @@ def judged(n: int = 400, lead: float = 2.0, seed: int = 0) -> Judged:
     return Judged(
         evidence=Evidence(
             spoof_logit=rng.normal(size=n) + lead * (synthetic - 0.5),
-            spectral_logit=rng.normal(size=n),
+            signature_logit=rng.normal(size=n),
             source_logits=np.where(seen, logits, -1e3),
             family_logits=rng.normal(size=(n, 2)) + 3.0 * (family[:, None] == np.arange(2)),
+            signature_sources=np.where(seen, rng.normal(size=(n, 3)), -1e3),
+            signature_families=rng.normal(size=(n, 2)),
             similarity=np.concatenate(
                 [np.where(seen, similarity[:, :3], -1), similarity[:, 3:]], 1
             ),
@@ -51,13 +53,39 @@ def test_the_fit_tells_human_from_synthetic_and_known_from_unknown() -> None:
     fused = fuse_all(evidence, params)
     p = fused.spoof_probability
     assert p[evidence.synthetic].mean() > p[~evidence.synthetic].mean() + 0.2
-    # The spectral member carries nothing here: it keeps less of its start than the informative one.
-    assert params.w_logit > params.w_spectral
+    # The signature carries nothing here: it keeps less of its start than what is informative.
+    assert params.w_logit > params.w_signature
+    assert params.attr_logit > params.attr_signature
+    assert params.fam_logit > params.fam_signature
     new = evidence.synthetic & (evidence.source < 0)
     old = evidence.source >= 0
     assert fused.novelty[new].mean() > fused.novelty[old].mean()
     right = fused.attribution[old, :-1].argmax(1) == evidence.source[old]
     assert right.mean() > 0.8
+
+
+def test_the_fit_believes_the_signature_where_it_alone_knows() -> None:
+    told = judged()
+    e = told.evidence
+    swapped = replace(
+        e,
+        spoof_logit=e.signature_logit,
+        signature_logit=e.spoof_logit,
+        source_logits=e.signature_sources,
+        signature_sources=e.source_logits,
+        family_logits=e.signature_families,
+        signature_families=e.family_logits,
+    )
+    params = fit(replace(told, evidence=swapped))
+    assert params.w_signature > params.w_logit
+    assert params.attr_signature > params.attr_logit
+    assert params.fam_signature > params.fam_logit
+
+
+def test_without_new_systems_novelty_is_left_to_the_prior() -> None:
+    told = judged()
+    params = fit(replace(told, source=np.where(told.synthetic, 0, -1)))
+    assert params.nov_sim == params.nov_spoof == params.nov_bias == 0.0
 
 
 def calls(n: int = 400, looks: int = 1, seed: int = 0) -> Calls:
@@ -72,11 +100,11 @@ def bar(policy: Policy) -> float:
     return float(np.log(policy.accuse / (1 - policy.accuse)))
 
 
-def test_three_percent_of_humans_are_accused_pages_counted_evenly() -> None:
+def test_two_percent_of_humans_are_accused_pages_counted_evenly() -> None:
     heard = calls()
     policy = fit_policy(heard, name="test@1")
     human = np.flatnonzero(~heard.synthetic)
-    assert 0.02 < (heard.peak[human] >= bar(policy)).mean() <= 0.03
+    assert 0.01 < (heard.peak[human] >= bar(policy)).mean() <= 0.02
     assert policy.clear < policy.unclear <= policy.retract < policy.accuse
     # One strange page of few clips weighs as much as all the others: it raises the bar.
     strange = human[np.argsort(heard.peak[human])[-5:]]
@@ -90,7 +118,7 @@ def test_the_bar_counts_every_look_at_a_call() -> None:
     bar_of_one, bar_of_all = (bar(fit_policy(each, name="test@1")) for each in (once, often))
     human = ~often.synthetic
     assert (often.peak[human] >= bar_of_one).mean() > 0.15  # what one look's bar would do
-    assert (often.peak[human] >= bar_of_all).mean() <= 0.03
+    assert (often.peak[human] >= bar_of_all).mean() <= 0.02
 
 
 def test_calls_with_too_little_speech_set_no_bar() -> None:
