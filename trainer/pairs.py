@@ -18,7 +18,6 @@ from trainer.decode import decode, file_sha256
 from trainer.disk import told_when_full
 from trainer.manifest import (
     PAIRS_ORIGIN,
-    DataError,
     Row,
     read_manifest,
     write_manifest,
@@ -91,7 +90,7 @@ def _described(pair: Row, original: Row) -> Row:
 
 
 def _through(vocoder: Vocoder, out: Path, originals: Sequence[Row], seed: int) -> None:
-    """All originals through one vocoder, then its rows in place of its earlier ones."""
+    """All originals through one vocoder, then their rows in place of their earlier ones."""
     folder = out / vocoder.source
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
@@ -109,15 +108,15 @@ def _through(vocoder: Vocoder, out: Path, originals: Sequence[Row], seed: int) -
             bar.advance({"skipped": float(len(skipped))})
     bar.close()
     write_skipped(folder / "skipped.csv", skipped)
-    if not rows:
-        raise DataError(f"{vocoder.source}: none of {len(originals)} clips: {skipped[0].reason}")
     if skipped:
         print(
             f"{vocoder.source}: {len(skipped)} left out, see {folder}/skipped.csv", file=sys.stderr
         )
-    made = {row.sha256 for row in rows}
+    again = {row.sha256 for row in originals}
     others = [
-        row for row in read_pairs(out) if row.source != vocoder.source and row.sha256 not in made
+        row
+        for row in read_pairs(out)
+        if row.source != vocoder.source or row.original_sha256 not in again
     ]
     write_manifest(out / MANIFEST_FILE, [*others, *rows])
 
