@@ -132,6 +132,10 @@ def load_same_page(data: Dataset, path: Path, folds: Sequence[Fold]) -> Fold:
         data.training_rows(run.config.folds, ON_KNOWN_PAGES),
         data.held_out_rows(run.config.folds, ON_KNOWN_PAGES),
     )
+    if not rows[1]:
+        raise DataError(
+            f"{path}: no page holds a clip that could be spared: every source has one clip there"
+        )
     return Fold(run, Split(*rows, fold=ON_KNOWN_PAGES))
 
 

@@ -10,12 +10,14 @@ import pytest
 
 from streamtrace.sources.file import decode_file
 from tests.trainer.judged import corpus, judged
-from tests.trainer.runs import CONFIGS, prepared
+from tests.trainer.runs import CONFIGS
+from tests.trainer.trees import write_corpus
 from trainer.__main__ import main
 from trainer.dataset import Dataset
 from trainer.evaluate import evaluate, load_folds, read_evaluation
 from trainer.judgements import read_judgements
 from trainer.manifest import DataError
+from trainer.prepare import prepare
 from trainer.report import JUDGEMENTS, NUISANCE, SAME_PAGE
 from trainer.verify import compare, of_sources, write_float_wav
 
@@ -24,7 +26,9 @@ from trainer.verify import compare, of_sources, write_float_wav
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two folds and a share of every page, trained for a moment and judged."""
     folder = tmp_path_factory.mktemp("verified")
-    data = Dataset.load(prepared(folder))
+    # Three pages, twice each of three systems there: enough to spare some clips of known pages.
+    prepare(folder / "data", corpus=write_corpus(folder / "corpus", pages=3, per_page=12))
+    data = Dataset.load(folder / "data")
     told = ["--data", str(folder / "data"), "--config", str(CONFIGS / "smoke.toml")]
     for name, held in (
         ("run0", "--hold-out=0"),
