@@ -17,6 +17,7 @@ from streamtrace.events.events import (
 )
 from streamtrace.session import CallSession, LegSession
 from streamtrace.values import (
+    FRAME_MS,
     STEP_MS,
     STEP_SAMPLES,
     WINDOW_STEPS,
@@ -233,9 +234,9 @@ def test_hops_lost_in_a_long_gap_have_no_score() -> None:
     assert [s.segment.end_ms for s in scores_of(events)] == [480, 104 * 240, 104 * 240]
     last = scores_of(events)[-2]
     assert last.window_decision is not None
-    # Frame 0 behind the gap is unusable: the encoder's context there was lost.
-    assert last.window_decision.speech_ms == 2 * STEP_MS - 40
-    assert last.decision.speech_ms == 4 * STEP_MS - 40
+    # Frames 0 and 1 behind the gap are unusable: the encoder's context there was lost.
+    assert last.window_decision.speech_ms == 2 * STEP_MS - 2 * FRAME_MS
+    assert last.decision.speech_ms == 4 * STEP_MS - 2 * FRAME_MS
     assert 0.9 < last.quality.loss_ratio < 1.0
 
 
