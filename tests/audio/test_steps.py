@@ -57,8 +57,8 @@ def test_what_lies_before_the_first_sample_is_not_lost() -> None:
     steps, gaps = stepped((5 * STEP_SAMPLES + 1000, 2 * STEP_SAMPLES))
     assert gaps == []
     assert [step.index for step in steps] == [5, 6, 7]
-    # Samples 0 to 999 of the step are not there; the third frame's context begins at 1040.
-    assert steps[0].usable.tolist() == [False, False, True, True, True, True]
+    # Samples 0 to 999 of the step are not there; the fourth frame's context begins at 1200.
+    assert steps[0].usable.tolist() == [False] * 3 + [True] * 3
     assert steps[0].fresh
 
 
@@ -68,8 +68,8 @@ def test_a_short_gap_is_filled_and_its_frames_are_unusable() -> None:
     assert gaps == [Gap(*lost)]
     assert [step.index for step in steps] == [0, 1, 2, 3]
     assert not any(step.fresh for step in steps[1:])
-    # Lost is 650 to 700: in frame 1; frame 2's context begins at 1040.
-    assert steps[1].usable.tolist() == [True, False, True, True, True, True]
+    # Lost is 650 to 700: in frame 1; frame 2's context begins at 560, frame 3's at 1200.
+    assert steps[1].usable.tolist() == [True, False, False, True, True, True]
     start = CONTEXT_SAMPLES + 650
     assert not steps[1].pcm[start : start + 50].any()
 
@@ -77,7 +77,7 @@ def test_a_short_gap_is_filled_and_its_frames_are_unusable() -> None:
 def test_a_frame_whose_context_was_lost_is_unusable() -> None:
     steps, _ = stepped((0, STEP_SAMPLES - 10), (STEP_SAMPLES, STEP_SAMPLES))
     assert steps[0].usable.tolist() == [True] * 5 + [False]
-    assert steps[1].usable.tolist() == [False] + [True] * 5
+    assert steps[1].usable.tolist() == [False] * 2 + [True] * 4
 
 
 def test_the_longest_filled_gap_keeps_the_encoder_running() -> None:
@@ -100,7 +100,7 @@ def test_the_context_behind_a_long_gap_is_lost_even_on_the_grid() -> None:
     end = 20 * STEP_SAMPLES
     steps, _ = stepped((0, STEP_SAMPLES), (end, STEP_SAMPLES))
     assert [step.index for step in steps] == [0, 20]
-    assert steps[1].usable.tolist() == [False] + [True] * 5
+    assert steps[1].usable.tolist() == [False] * 2 + [True] * 4
 
 
 def test_audio_heard_twice_counts_once() -> None:
