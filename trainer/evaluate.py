@@ -21,9 +21,9 @@ from trainer.crossfit import Fitted, HeldOut, cross_fitted, fit_on, judgements_o
 from trainer.dataset import Dataset
 from trainer.frechet import Drift, drifts, pooled_drifts
 from trainer.judge import Run, hear, load_run
-from trainer.judgements import Judgements, joined, save_judgements
+from trainer.judgements import joined, save_judgements
 from trainer.manifest import DataError
-from trainer.nuisance_judge import NuisanceFeatures, Split, nuisance_judgements
+from trainer.nuisance_judge import NuisanceFeatures, Split, judge_by_nuisance
 from trainer.report import (
     FRECHET,
     JUDGEMENTS,
@@ -75,13 +75,16 @@ def evaluate(
     save_judgements(joined(judged), out / JUDGEMENTS)
     (out / FRECHET).write_text(json.dumps(pooled_drifts(moved), indent=1) + "\n")
     features = NuisanceFeatures(data, out)
-    save_judgements(_nuisance(data, folds, judged[0], features), out / NUISANCE)
+    catalog, lines = folds[0].run.catalog, judged[0].lines
+    splits = [fold.split for fold in folds]
+    judge_by_nuisance(out / NUISANCE, data, splits, catalog, lines, features)
     if same_page is not None:
         known = load_same_page(data, same_page, folds)
         heard, _ = listen(data, known, out)
         judgements = judgements_of(_by_page_fold(data, heard, folds), fits, name=judged[0].name)
         save_judgements(judgements, out / SAME_PAGE)
-        save_judgements(_nuisance(data, [known], judgements, features), out / SAME_PAGE_NUISANCE)
+        beside = out / SAME_PAGE_NUISANCE
+        judge_by_nuisance(beside, data, [known.split], catalog, lines, features)
     fitted = fit_on(held)
     report = build_report(out, draws=draws)
     write_report(report, out / "report")
@@ -192,13 +195,6 @@ def read_evaluation(out: Path) -> Evaluation:
             for place, table in plain["figures"].items()
         },
     )
-
-
-def _nuisance(
-    data: Dataset, folds: Sequence[Fold], judged: Judgements, features: NuisanceFeatures
-) -> Judgements:
-    splits = [fold.split for fold in folds]
-    return nuisance_judgements(data, splits, folds[0].run.catalog, judged.lines, features)
 
 
 def _by_page_fold(data: Dataset, heard: HeldOut, folds: Sequence[Fold]) -> HeldOut:

@@ -85,6 +85,18 @@ class View:
         return self.family >= 0
 
     @cached_property
+    def named_elsewhere(self) -> Bools:
+        """[N] synthetic, of a kind that other folds hold, so that it could be learnt at all."""
+        folds: dict[str, set[int]] = {}
+        for clip in self.clips:
+            if clip.synthetic:
+                folds.setdefault(clip.family, set()).add(clip.fold)
+        return self.named & np.array(
+            [c.synthetic and (c.taught or bool(folds[c.family] - {c.fold})) for c in self.clips],
+            np.bool_,
+        )
+
+    @cached_property
     def converted(self) -> Bools:
         """[N] voice conversion."""
         return np.array([clip.family == CONVERSION for clip in self.clips], np.bool_)
@@ -199,6 +211,11 @@ TRACING = (
         "family top-1 without voice conversion",
         _family(lambda v: v.named & ~v.converted),
         constant=_commonest(lambda v: v.family, lambda v: v.named & ~v.converted),
+    ),
+    Measure(
+        "family top-1 of kinds that another fold holds",
+        _family(lambda v: v.named_elsewhere),
+        constant=_commonest(lambda v: v.family, lambda v: v.named_elsewhere),
     ),
     Measure("family macro-F1", _f1(lambda v: v.family, lambda v: v.family_shares)),
     Measure("system top-1", _system(1), constant=_commonest(lambda v: v.source, lambda v: v.known)),

@@ -22,13 +22,13 @@ from streamtrace.values import Catalog
 from trainer.crossfit import even_weights
 from trainer.dataset import Dataset
 from trainer.judge import heard_over
-from trainer.judgements import WHOLE_S, Clip, Judgements
+from trainer.judgements import WHOLE_S, Clip, Judgements, save_judgements
 from trainer.nuisance import nuisance_features
 from trainer.progress import Progress
 
 Doubles = npt.NDArray[np.float64]
 NAME = "nuisance only"
-SEEDS = 3
+SEEDS, TREES = 3, 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +71,29 @@ class NuisanceFeatures:
         self._folder.mkdir(parents=True, exist_ok=True)
         save_file({"key": key, "features": table}, path)
         return table
+
+
+def judge_by_nuisance(
+    path: Path,
+    data: Dataset,
+    splits: Sequence[Split],
+    catalog: Catalog,
+    lines: Sequence[str],
+    features: NuisanceFeatures,
+) -> None:
+    """Leave the judgements in `path`; those of the same clips and rows are not made again."""
+    recipe = hashlib.sha256(Path(__file__).read_bytes())
+    recipe.update(repr((catalog, tuple(lines))).encode())
+    for line in lines:
+        recipe.update(features.table(line).tobytes())
+    for split in splits:
+        recipe.update(repr((list(split.train), list(split.test), split.fold)).encode())
+    kept = path.with_suffix(".sha256")
+    if path.exists() and kept.exists() and kept.read_text() == recipe.hexdigest():
+        return
+    kept.unlink(missing_ok=True)
+    save_judgements(nuisance_judgements(data, splits, catalog, lines, features), path)
+    kept.write_text(recipe.hexdigest())
 
 
 def nuisance_judgements(
@@ -158,7 +181,8 @@ def _names(
     known = [k for k, name in enumerate(names) if name in column]
     if not known:
         return shares
-    model = ExtraTreesClassifier(500, min_samples_leaf=2, random_state=0)
+    trees = min(TREES, max(20, len(known)))  # more of them than clips say nothing new
+    model = ExtraTreesClassifier(trees, min_samples_leaf=2, random_state=0)
     model.fit(table[[rows[k] for k in known]], [column[names[k]] for k in known])
     shares[:, np.asarray(model.classes_, np.int64)] = model.predict_proba(test)
     return shares

@@ -103,6 +103,14 @@ def test_families_with_and_without_voice_conversion_beside_the_constant_answer()
     assert value("family macro-F1", table) == pytest.approx((2 * 5 / 15) / 3)
 
 
+def test_a_kind_that_one_fold_alone_holds_could_not_be_learnt() -> None:
+    kinds = (("tts-a", 0), ("tts-a", 1), ("vocoder-gan", 0), ("vocoder-gan", 0))
+    clips = tuple(clip(i, family=k, fold=f, taught=False) for i, (k, f) in enumerate(kinds))
+    assert View(judged(clips), "clean").named_elsewhere.tolist() == [True, True, False, False]
+    taught = tuple(replace(one, taught=True) for one in clips)
+    assert View(judged(taught), "clean").named_elsewhere.all()
+
+
 def test_flagged_counts_the_highest_look_within_three_seconds() -> None:
     table = judged((clip(0), clip(1), human(2), human(3)))
     peak = np.array([[0.0, 0.0, 0.0, -np.inf], [3.0, 0.0, 0.0, -np.inf], [3.0, 3.0, 3.0, 0.0]])
