@@ -147,7 +147,7 @@ def test_members_that_are_not_there_are_named(tmp_path: Path) -> None:
         (EnsembleConfig, {"epochs": 0}, "ensemble.epochs=0: want 1 or more"),
         (EnsembleConfig, {"dropout": 1.0}, "ensemble.dropout=1.0: want a share from 0"),
         (EnsembleConfig, {"shrinkage": -0.1}, "ensemble.shrinkage=-0.1: want a share from 0"),
-        (EnsembleConfig, {"pairs_share": 0.95}, r"want classical_share \+ pairs_share below 1"),
+        (EnsembleConfig, {"pairs_share": 0.99}, r"want classical_share \+ pairs_share below 1"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(

@@ -66,9 +66,14 @@ def test_missing_data_and_missing_folds_exit_with_two(
 
 def test_folds_must_be_different(prepared: Path, config: Path, tmp_path: Path) -> None:
     from trainer.evaluate import evaluate
+    from trainer.members import fit_members
 
     data = Dataset.load(prepared)
-    train(read_config(config, hold_out=0), data, tmp_path / "a")
+    held_out = read_config(config, hold_out=0)
+    train(held_out, data, tmp_path / "a")
+    with pytest.raises(DataError, match="run train again to its end"):
+        evaluate(data, [tmp_path / "a"], tmp_path / "out")
+    fit_members(held_out, data, tmp_path / "a")
     with pytest.raises(DataError, match="want the runs of at least two held-out folds"):
         evaluate(data, [tmp_path / "a"], tmp_path / "out")
     with pytest.raises(DataError, match="want one run for each held-out fold"):
