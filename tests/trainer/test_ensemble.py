@@ -14,7 +14,15 @@ from streamtrace.tracing.ensemble import Ensemble
 from streamtrace.values import Catalog, Float32s
 from tests.trainer.trees import row
 from trainer.catalog import catalog_of
-from trainer.ensemble import LEAST_HUMANS, fit_ensemble, page_means, row_weights
+from trainer.ensemble import (
+    LEAST_HUMANS,
+    SELDOM,
+    draw_rates,
+    drawn_versions,
+    fit_ensemble,
+    page_means,
+    row_weights,
+)
 from trainer.manifest import Row
 from trainer.member_config import EnsembleConfig
 
@@ -162,3 +170,21 @@ def test_the_mean_of_a_page_is_of_its_humans_and_needs_enough_of_them() -> None:
     assert means.shape == (1, 2, 3)
     assert torch.equal(means[0], data[[0, 2, 4]].mean(dim=0))
     assert page_means(data, [row()] * 10).shape == (0, 2, 3)
+
+
+def test_fixed_lines_get_their_share_of_batches_and_random_ones_the_rest() -> None:
+    draw = torch.Generator().manual_seed(0)
+    versions = drawn_versions(6, 0.7, (4, 5000), draw)
+    counts = torch.bincount(versions.flatten(), minlength=6) / versions.numel()
+    wanted = [0.35, 0.35, 0.075, 0.075, 0.075, 0.075]
+    assert counts.tolist() == pytest.approx(wanted, abs=0.015)
+    for there_are in (1, 2):  # nothing but lines
+        assert set(drawn_versions(there_are, 0.7, (2, 100), draw).unique().tolist()) == set(
+            range(there_are)
+        )
+
+
+def test_what_was_made_here_is_drawn_seldom() -> None:
+    rows = [row(), human(), row(origin="pairs:world"), human(origin="prompts")]
+    rows += [row(family="classical-formant")]
+    assert draw_rates(rows).tolist() == [1.0, 1.0, SELDOM, SELDOM, SELDOM]
