@@ -1,4 +1,4 @@
-"""Leaves the generator as the only difference: level, band, silence and coding of the original."""
+"""Leaves the generator as the only difference: level, band, colour, silence, coding as before."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import io
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
-from trainer.vocoders.framing import spectrogram
+from trainer.vocoders.framing import Float64s, spectrogram
 
 FLOOR_HZ = 50.0  # below speech: hum, rumble and DC belong to the recording
 SILENT_SAMPLES = 320  # digital silence of 20 ms or more is the recording's as well
 MOST_QUIETER_DB = 0.5
 _LOOK_SAMPLES = 40  # 2.5 ms to either side of a peak
+_COLOUR_HZ = 63 * 2 ** (np.arange(22) / 3)  # to 8,060 Hz
+_COLOUR_DB = 12.0
 _CLIFF_DB = 14.0
 _STEP_HZ = 125.0
 
@@ -23,8 +26,9 @@ class CannotMatch(Exception):
 
 
 def matched(made: Float32s, original: Float32s, *, lossy: bool = False) -> Float32s:
-    """`made` with length, level, bandwidth, hum and digital silence of `original`: [T].
+    """`made` with length, level, colour, bandwidth, hum and digital silence of `original`: [T].
 
+    Colour is the long-term power in thirds of octaves: lines change it, so it must tell nothing.
     What lies below speech or above the original's ceiling is the original's own signal: a
     generator that adds to it, or takes from it, would be told by its bandwidth.
     """
@@ -37,13 +41,31 @@ def matched(made: Float32s, original: Float32s, *, lossy: bool = False) -> Float
     inside = _inside(original.size, ceiling_hz(original))
     kept = np.fft.rfft(original)
     spectrum = np.fft.rfft(voice) * inside
-    loud = np.sqrt(np.square(np.abs(kept * inside)).sum())
-    found = np.sqrt(np.square(np.abs(spectrum)).sum())
-    if not found > 1e-6 * loud:
+    loud = _power(kept * inside).sum() ** 0.5
+    if not _power(spectrum).sum() ** 0.5 > 1e-6 * loud:
         raise CannotMatch("holds nothing but silence")
+    spectrum *= _colour(_power(kept * inside), _power(spectrum))
+    found = _power(spectrum).sum() ** 0.5
     out = np.fft.irfft(spectrum * (loud / found) + kept * (1 - inside), original.size)
     out[_silent(original)] = 0
     return _limited(out.astype(np.float32))
+
+
+def _power(spectrum: npt.NDArray[np.complexfloating]) -> Float64s:
+    return np.square(spectrum.real) + np.square(spectrum.imag)
+
+
+def _colour(wanted: Float64s, found: Float64s) -> Float64s:
+    """Gains [F] that give one power spectrum the long-term shape of another."""
+    hz = np.linspace(0, SAMPLE_RATE_HZ / 2, wanted.size)
+    at = np.searchsorted(hz, _COLOUR_HZ * 2 ** (-1 / 6))
+    ends = np.maximum(np.searchsorted(hz, _COLOUR_HZ * 2 ** (1 / 6)), at + 1)
+    powers = [
+        np.array([power[a:b].sum() for a, b in zip(at, ends, strict=True)]) + 1e-9
+        for power in (wanted, found)
+    ]
+    gain_db = np.clip(10 * np.log10(powers[0] / powers[1]), -_COLOUR_DB, _COLOUR_DB)
+    return 10 ** (np.interp(np.log(hz + 1), np.log(_COLOUR_HZ + 1), gain_db) / 20)
 
 
 def _limited(pcm: Float32s) -> Float32s:
