@@ -149,9 +149,12 @@ def _heard(
 
 
 def heard_over(data: Dataset, clip: int, line: str) -> Float32s:
-    """A clip as it arrives over a line; the same clip always meets the same losses and noise."""
+    """A clip as a recording of a line holds it; it always meets the same losses and noise.
+
+    Resampling and codecs overshoot full scale, where a recording, and so the engine, stops.
+    """
     seed = int(data.rows[clip].sha256[:8], 16)
-    return over_line(data.clips.pcm(clip), line, seed)
+    return np.clip(over_line(data.clips.pcm(clip), line, seed), -1, 1)
 
 
 def without_untaught(evidence: Evidence, taught: npt.NDArray[np.bool_]) -> Evidence:

@@ -153,7 +153,7 @@ def _targets(report: Report) -> str:
         ours = " / ".join(_cell(t, target.field) for t in told)
         simple = "-" if target.field == "lead" else " / ".join(_cell(t, "nuisance") for t in told)
         rows.append([target.says, ours, simple, target.must, target.reach, target.moonshot])
-    header = ["clean / G.711", report.model, "nuisance only", "must", "reach", "moonshot"]
+    header = ["clean / G.711", "model", "nuisance only", "must", "reach", "moonshot"]
     return (
         "Neural speech, page-disjoint folds of the open corpus; the goals are those for a sealed "
         "set of the same kind.\n\n" + _markdown(header, rows)
