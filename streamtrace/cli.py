@@ -6,6 +6,7 @@ the server.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -238,6 +239,9 @@ def config_schema() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run argv and exit: 0 done, 1 a run failed, 2 bad input or usage, 130 interrupted."""
+    # A decision multiplies one row with a matrix, many times a second: threads inside such products
+    # only wait for each other, and take the cores from calls. Read when numpy is first imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app(arguments, prog_name="streamtrace")
     except StreamTraceError as problem:
