@@ -24,9 +24,14 @@ async def serve_until(
     listener: socket.socket,
     *,
     on_ready: Callable[[str], None],
+    engine: Engine | None = None,
 ) -> None:
-    """Serve on the listener until `stop` is set, then drain; `on_ready` is told the base URL."""
-    engine = Engine(settings.model, slots=settings.slots, workers=settings.workers)
+    """Serve on the listener until `stop` is set, then drain; `on_ready` is told the base URL.
+
+    The engine is the settings' own, unless a measurement brings another.
+    """
+    if engine is None:
+        engine = Engine(settings.model, slots=settings.slots, workers=settings.workers)
     async with engine, ServerState(settings, engine) as state:
         url = base_url(settings, listener)
         server = DrainingServer(_config(settings, state), state, stop, lambda: on_ready(url))
