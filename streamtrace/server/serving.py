@@ -11,6 +11,7 @@ import uvicorn
 
 from streamtrace.engine import Engine
 from streamtrace.server.app import create_app
+from streamtrace.server.direct import DirectWebSocket
 from streamtrace.server.listening import base_url
 from streamtrace.server.state import ServerState
 from streamtrace.settings import Settings
@@ -79,7 +80,7 @@ def _config(settings: Settings, state: ServerState) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(state),
         http="httptools",
-        ws="websockets-sansio",
+        ws=DirectWebSocket,
         ws_max_size=settings.frame_limit_bytes,
         ws_per_message_deflate=False,
         lifespan="off",
