@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from streamtrace.audio.position import LegInput
 from streamtrace.encoder.batcher import Encoded, Encoder, Slot
@@ -153,7 +154,7 @@ class Call:
         return said
 
     async def _encode(self, leg: Leg, steps: list[Step], received_at: float) -> list[CloudEvent]:
-        """Steps to frames to events, one after another; `ENGINE_FAILED` if the encoder fails."""
+        """Steps to answers to events, one after another; `ENGINE_FAILED` if the encoder fails."""
         said: list[CloudEvent] = []
         for step in steps:
             try:
@@ -161,7 +162,7 @@ class Call:
             except EncoderFailed as cause:
                 failed = EndReason.ENGINE_FAILED
                 return said + self._conclude(failed, str(cause), self._clock.now())
-            said += self._say(self._story.feed_frames(leg, encoded.frames), received_at, encoded)
+            said += self._say(self._story.feed_traced(leg, encoded.traced), received_at, encoded)
         return said
 
     async def _finish_legs(self, received_at: float) -> list[CloudEvent]:
@@ -173,6 +174,9 @@ class Call:
                 said += self._say(events)
                 steps += more
             said += await self._encode(leg, steps + self._story.finish(leg), received_at)
+            if self._story.owes_answer(leg):
+                with suppress(EncoderFailed):  # then the final says what was known before
+                    self._story.feed_answer(leg, await self._slots[leg].answer())
         return said
 
     def _conclude(self, reason: EndReason, error: str | None, ended_at: float) -> list[CloudEvent]:

@@ -1,16 +1,17 @@
 """START HERE: one call, without clock, socket or task: audio in, encoder steps and events out.
 
-Whoever drives a session has its steps encoded and feeds the frames back, in order:
+Whoever drives a session has its steps encoded and traced, and feeds back what is known then:
 
     steps, events = session.feed_audio(leg, chunk)
-    events += session.feed_frames(leg, frames)  # for each step
+    events += session.feed_traced(leg, traced)  # for each step, in order
     steps = session.finish(leg)                 # the leg's last, padded step, to be fed as well
+    session.feed_answer(leg, answer)            # if `session.owes_answer(leg)`
     events = session.end(reason)                # one final score per leg, then CallEnded
 """
 
 from __future__ import annotations
 
-import numpy as np
+import dataclasses
 
 from streamtrace.audio.loss import LossMeter
 from streamtrace.audio.steps import Stepper
@@ -25,25 +26,22 @@ from streamtrace.events.events import (
 )
 from streamtrace.fusion.model import TraceModel
 from streamtrace.fusion.policy import decide
-from streamtrace.tracing.accumulate import Pool, merge, pool_frames, statistics
-from streamtrace.tracing.logits import log_sigmoid
-from streamtrace.tracing.windows import SlidingWindow
 from streamtrace.values import (
-    FRAME_MS,
     HOP_STEPS,
     SAMPLES_PER_MS,
     STEP_SAMPLES,
     WINDOW_STEPS,
+    Answer,
     AudioChunk,
-    Bools,
     Decision,
     EndReason,
-    Frames,
+    Finding,
     GapCause,
     Leg,
     Quality,
     Segment,
     Step,
+    Traced,
     Verdict,
 )
 
@@ -52,7 +50,7 @@ class CallSession:
     """A call tells one story: started; its legs' media, gaps and scores; finals; ended.
 
     Each leg that was opened gets exactly one final score, even without any audio, and `CallEnded`
-    comes last. Audio and frames that arrive after it change nothing.
+    comes last. What arrives after it changes nothing.
     """
 
     def __init__(
@@ -92,13 +90,22 @@ class CallSession:
         """Steps to encode, and a gap if audio is missing in front of the chunk."""
         return ([], []) if self._ended else self._legs[leg].feed_audio(chunk, cause)
 
-    def feed_frames(self, leg: Leg, frames: Frames) -> list[Event]:
+    def feed_traced(self, leg: Leg, traced: Traced) -> list[Event]:
         """A score if the step ends a hop."""
-        return [] if self._ended else self._legs[leg].feed_frames(frames)
+        return [] if self._ended else self._legs[leg].feed_traced(traced)
 
     def finish(self, leg: Leg) -> list[Step]:
         """The leg's last step, padded, if audio is left for one."""
         return [] if self._ended else self._legs[leg].finish()
+
+    def owes_answer(self, leg: Leg) -> bool:
+        """Whether steps were traced since the leg's last answer, so that its final wants one."""
+        return not self._ended and self._legs[leg].owes_answer
+
+    def feed_answer(self, leg: Leg, answer: Answer) -> None:
+        """What is known of the leg by now, asked for without a step."""
+        if not self._ended:
+            self._legs[leg].feed_answer(answer)
 
     def end(self, reason: EndReason, error: str | None = None) -> list[Event]:
         """The last events; a second end has nothing to add."""
@@ -121,19 +128,23 @@ class LegSession:
         self._codec = codec
         self._stepper = Stepper()
         self._loss = LossMeter()
-        self._waiting: dict[int, Bools] = {}  # usable frames of the steps now being encoded
+        self._waiting: set[int] = set()  # steps now being encoded
         self._begin_sample = 0  # of the first audio
         self._end_sample = 0  # behind the last audio
-        self._decided_sample = 0  # behind the last step whose frames were fed
+        self._decided_sample = 0  # behind the last step that was traced
         self._newest_step = -1
-        # float64: over hours a float32 sum would lose the newest frames to rounding
-        self._call_pool = Pool.empty(model.width, np.float64)
-        self._window = SlidingWindow(model.width)
-        self._speech_ms = 0
+        self._dropped_sample = -1  # behind the last audio that the engine was too slow for
+        self._answer = Answer(model.silence, model.silence)
+        self._owes_answer = False
         self._verdict = Verdict.NO_SPEECH
         self._first_verdict_ms: int | None = None
         self._first_synthetic_ms: int | None = None
         self._first_synthetic_speech_ms: int | None = None
+
+    @property
+    def owes_answer(self) -> bool:
+        """Whether steps were traced since the last answer, or may have been."""
+        return self._owes_answer or bool(self._waiting)
 
     def feed_audio(
         self, chunk: AudioChunk, cause: GapCause = GapCause.LOST
@@ -148,43 +159,46 @@ class LegSession:
         events: list[Event] = []
         for gap in output.gaps:
             self._loss.add(gap)
+            if cause is GapCause.DROPPED:
+                self._dropped_sample = gap.end_sample
             start_ms, end_ms = (
                 gap.start_sample // SAMPLES_PER_MS,
                 -(-gap.end_sample // SAMPLES_PER_MS),
             )
             events.append(CallGap(self._leg, start_ms, end_ms, cause))
-        return self._await_frames(output.steps), events
+        return self._await_traced(output.steps), events
 
     def finish(self) -> list[Step]:
         """The last step, padded, if audio is left for one; nothing may be fed behind it."""
-        return self._await_frames(self._stepper.flush().steps)
+        steps = [dataclasses.replace(step, wanted=True) for step in self._stepper.flush().steps]
+        return self._await_traced(steps)
 
-    def feed_frames(self, frames: Frames) -> list[Event]:
-        """Take in what the encoder made of a step; a score if the step ends a hop."""
-        usable = self._waiting.pop(frames.index, None)
-        if usable is None:
-            raise ValueError(f"frames of step {frames.index}, which is not being encoded")
-        logits = frames.attention + log_sigmoid(frames.activity)
-        pool = pool_frames(frames.embedding, logits, usable)
-        speech_ms = FRAME_MS * int(np.count_nonzero(usable & (frames.activity > 0)))
-        self._call_pool = merge(self._call_pool, pool)
-        self._window.add(frames.index, pool, speech_ms)
-        self._speech_ms += speech_ms
-        self._newest_step = frames.index
+    def feed_traced(self, traced: Traced) -> list[Event]:
+        """A step was taken into account; a score if it ends a hop."""
+        if traced.index not in self._waiting:
+            raise ValueError(f"step {traced.index} was traced, which is not being encoded")
+        self._waiting.discard(traced.index)
+        self._newest_step = traced.index
         # The last step is padded: the call did not last as long as its grid.
-        self._decided_sample = min((frames.index + 1) * STEP_SAMPLES, self._end_sample)
-        if (frames.index + 1) % HOP_STEPS:
+        self._decided_sample = min((traced.index + 1) * STEP_SAMPLES, self._end_sample)
+        self._owes_answer = traced.answer is None
+        if traced.answer is not None:
+            self._answer = traced.answer
+        if (traced.index + 1) % HOP_STEPS:
             return []
         return [self._score(is_final=False)]
 
+    def feed_answer(self, answer: Answer) -> None:
+        """What is known by now."""
+        self._answer, self._owes_answer = answer, False
+
     def conclude(self) -> CallScore:
-        """The final score, from all frames fed; its segment is the whole leg."""
+        """The final score, from the last answer; its segment is the whole leg."""
         self._decided_sample = self._end_sample
         return self._score(is_final=True)
 
-    def _await_frames(self, steps: list[Step]) -> list[Step]:
-        for step in steps:
-            self._waiting[step.index] = step.usable
+    def _await_traced(self, steps: list[Step]) -> list[Step]:
+        self._waiting.update(step.index for step in steps)
         return steps
 
     def _score(self, *, is_final: bool) -> CallScore:
@@ -193,7 +207,7 @@ class LegSession:
         begin_ms = self._begin_sample // SAMPLES_PER_MS
         self._note_firsts(call.verdict, now_ms)
         if is_final:
-            segment = Segment(begin_ms, now_ms, self._speech_ms)
+            segment = Segment(begin_ms, now_ms, call.speech_ms)
         else:
             window_sample = (self._newest_step + 1 - WINDOW_STEPS) * STEP_SAMPLES
             start_ms = max(begin_ms, window_sample // SAMPLES_PER_MS)
@@ -208,36 +222,29 @@ class LegSession:
             first_synthetic_ms=self._first_synthetic_ms,
             first_synthetic_speech_ms=self._first_synthetic_speech_ms,
             duration_ms=now_ms - begin_ms,
-            quality=self._quality(),
+            quality=self._quality(segment),
             model=self._model.ref,
             threshold=self._model.policy.threshold,
         )
 
     def _decisions(self) -> tuple[Decision, Decision]:
-        """Of all speech so far, and of the last window: two rows of one batch."""
-        window_pool, window_speech_ms = self._window.merged()
-        pooled = np.stack([statistics(self._call_pool), statistics(window_pool)])
-        speech_ms = (self._speech_ms, window_speech_ms)
-        fused = self._model.answer(pooled, np.array(speech_ms))
-        policy = self._model.policy
-        likely: list[float] = fused.spoof_probability.tolist()
-        novelty: list[float] = fused.novelty.tolist()
-        self._verdict = decide(self._verdict, likely[0], self._speech_ms, policy)
+        """Of all speech so far, and of the last window."""
+        call, window, policy = self._answer.call, self._answer.window, self._model.policy
+        self._verdict = decide(self._verdict, call.spoof_probability, call.speech_ms, policy)
         # A window stands for itself: it has no verdict to hold on to.
-        of_window = decide(Verdict.NO_SPEECH, likely[1], window_speech_ms, policy)
-        call, window = (
-            Decision(
-                verdict=verdict,
-                spoof_probability=likely[row],
-                attribution=fused.attribution[row],
-                families=fused.families[row],
-                novelty=novelty[row],
-                speech_ms=speech_ms[row],
-                catalog=self._model.catalog,
-            )
-            for row, verdict in enumerate((self._verdict, of_window))
+        of_window = decide(Verdict.NO_SPEECH, window.spoof_probability, window.speech_ms, policy)
+        return self._decision(self._verdict, call), self._decision(of_window, window)
+
+    def _decision(self, verdict: Verdict, finding: Finding) -> Decision:
+        return Decision(
+            verdict=verdict,
+            spoof_probability=finding.spoof_probability,
+            attribution=finding.attribution,
+            families=finding.families,
+            novelty=finding.novelty,
+            speech_ms=finding.speech_ms,
+            catalog=self._model.catalog,
         )
-        return call, window
 
     def _note_firsts(self, verdict: Verdict, now_ms: int) -> None:
         if verdict not in (Verdict.SYNTHETIC, Verdict.BONAFIDE):
@@ -246,9 +253,14 @@ class LegSession:
             self._first_verdict_ms = now_ms
         if verdict is Verdict.SYNTHETIC and self._first_synthetic_ms is None:
             self._first_synthetic_ms = now_ms
-            self._first_synthetic_speech_ms = self._speech_ms
+            self._first_synthetic_speech_ms = self._answer.call.speech_ms
 
-    def _quality(self) -> Quality:
+    def _quality(self, segment: Segment) -> Quality:
         heard = self._decided_sample - self._begin_sample
         lost = self._loss.lost_before(self._decided_sample)
-        return Quality(self._codec, lost / heard if heard else 0.0, concealed_ms=0)
+        return Quality(
+            self._codec,
+            lost / heard if heard else 0.0,
+            concealed_ms=0,
+            degraded=self._dropped_sample > segment.start_ms * SAMPLES_PER_MS,
+        )

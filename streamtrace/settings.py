@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     slots: int = Field(256, ge=1, le=65_536, description="Legs that the encoder holds at once.")
     workers: int | None = Field(None, ge=1, le=1024, description="Encoder threads; none: cores.")
     max_calls: int = Field(256, ge=1, le=65_536, description="Calls at once.")
+    max_load: float = Field(
+        0.85,
+        gt=0,
+        le=1000,
+        description="Expected share of this machine above which the next call is refused.",
+    )
 
     start_timeout_s: float = Field(
         5.0, gt=0, le=60, description="From connecting to the first media or start message."

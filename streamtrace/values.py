@@ -83,16 +83,34 @@ class Step:
     pcm: Float32s  # [CONTEXT_SAMPLES + STEP_SAMPLES]
     usable: Bools  # [STEP_FRAMES] False where audio was lost, padded or under the energy gate
     fresh: bool  # the encoder's caches must be empty: the leg's first step, or after a long gap
+    wanted: bool = False  # an answer is wanted behind it: it ends a hop, or the leg
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frames:
-    """What the encoder makes of one step."""
+class Finding:
+    """What one stretch of speech says, before any verdict."""
+
+    spoof_probability: float
+    novelty: float
+    attribution: Float32s  # [S + 1] in catalog order, `unknown` last
+    families: Float32s  # [F + 1] likewise
+    speech_ms: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What is known of a leg: from all of its speech, and from its last window."""
+
+    call: Finding
+    window: Finding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traced:
+    """A step has been encoded and taken into account."""
 
     index: int  # of the step
-    embedding: Float32s  # [STEP_FRAMES, D]
-    attention: Float32s  # [STEP_FRAMES] pooling logits
-    activity: Float32s  # [STEP_FRAMES] speech-activity logits, > 0 is speech
+    answer: Answer | None  # where the step wanted one
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +173,12 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What the line did to the audio."""
+    """What the line did to the audio, and whether the engine kept up with it."""
 
     codec: str
     loss_ratio: float
     concealed_ms: int
+    degraded: bool = False  # the segment lacks audio that came, but for which the engine was behind
 
 
 @dataclass(frozen=True, slots=True)

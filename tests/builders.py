@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from streamtrace.values import (
     Bools,
     Catalog,
     Float32s,
-    Frames,
     ModelRef,
     Source,
     Step,
@@ -195,6 +195,16 @@ def step(index: int = 0, *, usable: Bools | None = None, fresh: bool = False) ->
         np.ones(STEP_FRAMES, np.bool_) if usable is None else usable,
         fresh,
     )
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What an encoder makes of one step."""
+
+    index: int
+    embedding: Float32s  # [STEP_FRAMES, D]
+    attention: Float32s  # [STEP_FRAMES] pooling logits
+    activity: Float32s  # [STEP_FRAMES] speech logits, > 0 is speech
 
 
 def frames(index: int = 0, dim: int = 8, seed: int | None = None, activity: float = 2.0) -> Frames:

@@ -120,6 +120,8 @@ def random_encoder(config: EncoderConfig, *, seed: int = 0) -> StreamingConforme
             for name, parameter in encoder.named_parameters():
                 if name.endswith("distance_bias"):
                     parameter.normal_()
+                elif name == "activity_head.bias":
+                    parameter.fill_(0.64)  # then most frames, and not all, count as speech
     return encoder
 
 

@@ -20,7 +20,9 @@ async def live_server(
     *, send_buffer_bytes: int | None = None, **settings: Any
 ) -> AsyncIterator[str]:
     """Its base URL; it drains on the way out."""
-    given = Settings(**{"slots": 32, "workers": 1, "drain_s": 2.0} | settings)
+    # What else the tests do must not make it refuse calls.
+    own = {"slots": 32, "workers": 1, "drain_s": 2.0, "max_load": 1000.0}
+    given = Settings(**own | settings)
     stop = asyncio.Event()
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     # Unconfigured, structlog would write to stdout, where tests look for data.

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from streamtrace.call import Call
 from streamtrace.encoder.batcher import Encoder
-from streamtrace.encoder.cache import Rows
-from streamtrace.encoder.cpu import OrtStepRunner, StepFrames
+from streamtrace.encoder.runner import CpuRunner, StepBatch
+from streamtrace.encoder.schedule import BatchRule
 from streamtrace.errors import ProtocolViolation
 from streamtrace.events.wire import (
     CallEndedEvent,
     CallScoreEvent,
     CloudEvent,
 )
-from streamtrace.values import AudioChunk, Bools, EndReason, Float32s, Leg, Verdict
+from streamtrace.fusion.tracer import Answers
+from streamtrace.values import AudioChunk, EndReason, Leg, Verdict
 from tests.bundles import tiny_model
 from tests.engines import finals, tiny_engine, types, voice
 from tests.fakes import FakeClock, ListSink
@@ -136,21 +136,21 @@ async def test_a_leg_opens_once() -> None:
         assert engine.encoder.slots_in_use == 1
 
 
-class CursedRunner(OrtStepRunner):
+class CursedRunner(CpuRunner):
     """Fails every batch that row 0 is in."""
 
-    def run(self, rows: Rows, pcm: Float32s, is_lent: Callable[[], Bools]) -> StepFrames:
+    def run(self, batch: StepBatch) -> Answers | None:
         """Raise or step."""
-        if 0 in rows:
+        if 0 in batch.rows:
             raise FloatingPointError("row 0 is cursed")
-        return super().run(rows, pcm, is_lent)
+        return super().run(batch)
 
 
 async def test_an_encoder_that_fails_ends_the_call_with_its_finals() -> None:
     bundle = tiny_model().bundle
-    runner = CursedRunner(bundle.step_path, slots=2)
+    runner = CursedRunner(bundle, slots=2)
     ended: list[Call] = []
-    async with Encoder(runner, slots=2, workers=2, max_batch=1) as encoder:
+    async with Encoder(runner, slots=2, workers=2, rule=BatchRule(most=1)) as encoder:
         cursed, sound = (
             Call(
                 id,

@@ -22,14 +22,15 @@ from streamtrace.values import (
     STEP_SAMPLES,
     WINDOW_STEPS,
     EndReason,
-    Frames,
     GapCause,
     Leg,
     Segment,
+    Traced,
     Verdict,
 )
 from tests import builders
-from tests.conversation import scores_of, traced
+from tests.builders import Frames
+from tests.conversation import LegTracer, scores_of, traced
 
 MODEL = builders.trace_model()
 DIM = MODEL.width
@@ -103,12 +104,12 @@ def test_speech_is_usable_frames_with_activity() -> None:
     leg = LegSession(Leg.CALLER, MODEL, "PCMU")
     pcm = builders.tone(2 * STEP_SAMPLES)
     pcm[: STEP_SAMPLES // 3] = 0.0  # the energy gate closes on the first two frames
-    steps, _ = leg.feed_audio(builders.chunk(0, pcm))
-    leg.feed_frames(builders.frames(0, DIM))
+    (first, second), _ = leg.feed_audio(builders.chunk(0, pcm))
+    tracer = LegTracer(MODEL)
+    assert leg.feed_traced(tracer.take(first, builders.frames(0, DIM))) == []
     quiet = builders.frames(1, DIM)
     quiet.activity[1:] = -1.0
-    (score,) = leg.feed_frames(quiet)
-    assert len(steps) == 2
+    (score,) = leg.feed_traced(tracer.take(second, quiet))
     assert isinstance(score, CallScore)
     assert score.decision.speech_ms == (4 + 1) * 40
 
@@ -173,7 +174,7 @@ def test_the_call_holds_on_to_its_verdict_and_the_window_does_not() -> None:
         fusion_params=builders.fusion(w_logit=1, w_gallery=0, bias=0, s0=0)
     )
     heads = model.heads
-    leg = LegSession(Leg.CALLER, model, "PCMU")
+    leg, tracer = LegSession(Leg.CALLER, model, "PCMU"), LegTracer(model)
 
     def embedding_for(logit: float):
         """Frames without spread whose pooled statistics give this spoof logit."""
@@ -183,14 +184,14 @@ def test_the_call_holds_on_to_its_verdict_and_the_window_does_not() -> None:
         return (slope * (logit - at_rest.spoof_logit) / (slope @ slope)).astype(np.float32)
 
     def fed(index: int, logit: float, attention: float):
-        leg.feed_audio(sound(1, start=index * STEP_SAMPLES))
+        (step,), _ = leg.feed_audio(sound(1, start=index * STEP_SAMPLES))
         frames = Frames(
             index,
             np.tile(embedding_for(logit), (6, 1)),
             np.full(6, attention, np.float32),
             np.full(6, 9.0, np.float32),
         )
-        return scores_of(leg.feed_frames(frames))
+        return scores_of(leg.feed_traced(tracer.take(step, frames)))
 
     fed(0, 2.0, 0.0)
     (accused,) = fed(1, 2.0, 0.0)
@@ -246,13 +247,43 @@ def test_no_audio_at_a_position_changes_nothing() -> None:
     assert leg.conclude().duration_ms == 0
 
 
-def test_frames_nobody_asked_for_are_refused() -> None:
+def test_steps_nobody_gave_out_are_refused() -> None:
     leg = LegSession(Leg.CALLER, MODEL, "PCMU")
     leg.feed_audio(sound(1))
-    leg.feed_frames(builders.frames(0, DIM))
+    leg.feed_traced(Traced(0, None))
     for index in (0, 1):
-        with pytest.raises(ValueError, match=f"frames of step {index}, which is not being encoded"):
-            leg.feed_frames(builders.frames(index, DIM))
+        with pytest.raises(ValueError, match=f"step {index} was traced, which is not being"):
+            leg.feed_traced(Traced(index, None))
+
+
+def test_a_leg_owes_an_answer_behind_a_step_without_one() -> None:
+    leg, tracer = LegSession(Leg.CALLER, MODEL, "PCMU"), LegTracer(MODEL)
+    assert not leg.owes_answer
+    (first, second, third), _ = leg.feed_audio(sound(3))
+    leg.feed_traced(tracer.take(first))
+    leg.feed_traced(tracer.take(second))
+    assert leg.owes_answer  # the third step may be on its way into what is known
+    leg.feed_traced(tracer.take(third))
+    assert leg.owes_answer
+    answer = tracer.answer()
+    leg.feed_answer(answer)
+    assert not leg.owes_answer
+    assert leg.conclude().decision.spoof_probability == answer.call.spoof_probability
+
+
+def test_a_score_whose_segment_lacks_dropped_audio_is_degraded() -> None:
+    leg, tracer = LegSession(Leg.CALLER, MODEL, "PCMU"), LegTracer(MODEL)
+    said: list[CallScore] = []
+    for chunk, cause in (
+        (sound(2), GapCause.LOST),
+        (sound(1, start=3 * STEP_SAMPLES), GapCause.LOST),
+        (sound(1, start=5 * STEP_SAMPLES), GapCause.DROPPED),
+        (sound(WINDOW_STEPS, start=6 * STEP_SAMPLES), GapCause.LOST),
+    ):
+        for step in leg.feed_audio(chunk, cause)[0]:
+            said += scores_of(leg.feed_traced(tracer.take(step)))
+    assert [score.quality.degraded for score in said] == [False] * 2 + [True] * 8 + [False]
+    assert leg.conclude().quality.degraded
 
 
 def test_a_score_names_model_bar_and_line() -> None:
@@ -266,9 +297,11 @@ def test_a_score_names_model_bar_and_line() -> None:
 # -- the call
 
 
-def fed(call: CallSession, leg: Leg, steps: float) -> None:
+def fed(call: CallSession, leg: Leg, steps: float) -> LegTracer:
+    tracer = LegTracer(MODEL)
     for step in call.feed_audio(leg, sound(steps))[0]:
-        call.feed_frames(leg, builders.encode(step, DIM))
+        call.feed_traced(leg, tracer.take(step))
+    return tracer
 
 
 def test_a_call_from_start_to_end() -> None:
@@ -277,9 +310,9 @@ def test_a_call_from_start_to_end() -> None:
     assert call.open_leg(Leg.CALLER, "PCMU", 8000) == [CallMedia(Leg.CALLER, "PCMU", 8000)]
     assert call.open_leg(Leg.CALLEE, "PCMU", 8000) == [CallMedia(Leg.CALLEE, "PCMU", 8000)]
     assert call.legs == (Leg.CALLER, Leg.CALLEE)
-    fed(call, Leg.CALLER, 3.5)
+    tracer = fed(call, Leg.CALLER, 3.5)
     (rest,) = call.finish(Leg.CALLER)
-    (hop,) = call.feed_frames(Leg.CALLER, builders.encode(rest, DIM))
+    (hop,) = call.feed_traced(Leg.CALLER, tracer.take(rest))
     assert isinstance(hop, CallScore)
     *finals, ended = call.end(EndReason.HUNG_UP)
     assert [(s.leg, s.is_final) for s in scores_of(finals)] == [
@@ -301,7 +334,7 @@ def test_legs_are_traced_apart() -> None:
 def test_a_call_whose_encoder_failed_still_concludes() -> None:
     call = CallSession(MODEL)
     call.open_leg(Leg.CALLER, "opus", 48000)
-    call.feed_audio(Leg.CALLER, sound(4))  # its frames never come
+    call.feed_audio(Leg.CALLER, sound(4))  # they are never traced
     final, ended = call.end(EndReason.ENGINE_FAILED, "batch of 3 failed")
     assert isinstance(final, CallScore)
     assert final.is_final
@@ -320,7 +353,8 @@ def test_behind_the_end_nothing_changes_any_more() -> None:
     call.end(EndReason.SOURCE_LOST)
     assert call.end(EndReason.HUNG_UP) == []
     assert call.feed_audio(Leg.CALLER, sound(2)) == ([], [])
-    assert call.feed_frames(Leg.CALLER, builders.encode(step, DIM)) == []
+    assert call.feed_traced(Leg.CALLER, LegTracer(MODEL).take(step)) == []
+    assert not call.owes_answer(Leg.CALLER)
     assert call.finish(Leg.CALLER) == []
 
 

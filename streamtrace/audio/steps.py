@@ -11,6 +11,7 @@ from streamtrace.audio.finite import finite
 from streamtrace.values import (
     CONTEXT_SAMPLES,
     FRAME_SAMPLES,
+    HOP_STEPS,
     STEP_FRAMES,
     STEP_SAMPLES,
     WINDOW_STEPS,
@@ -135,7 +136,8 @@ class Stepper:
             return
         whole = finite(self._pcm)
         usable = loud_frames(whole[CONTEXT_SAMPLES:]) & _wholly_real(self._real)
-        steps.append(Step(self._index, whole, usable, self._fresh))
+        ends_hop = (self._index + 1) % HOP_STEPS == 0
+        steps.append(Step(self._index, whole, usable, self._fresh, wanted=ends_hop))
         # The step keeps the buffer; the next one begins with its tail as context.
         self._pcm = np.empty(_BUFFER, np.float32)
         self._pcm[:CONTEXT_SAMPLES] = whole[-CONTEXT_SAMPLES:]

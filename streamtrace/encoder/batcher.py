@@ -1,4 +1,4 @@
-"""Who steps together: the ready steps of all calls, in batches, on a few worker threads."""
+"""The ready steps of all calls, in batches, on a few worker threads; everyone who waits is told."""
 
 from __future__ import annotations
 
@@ -7,51 +7,45 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Self, TypeAlias
 
 import numpy as np
 
 from streamtrace.encoder.bundle import Bundle
-from streamtrace.encoder.cache import Rows
-from streamtrace.encoder.cpu import OrtStepRunner, StepFrames
+from streamtrace.encoder.runner import CpuRunner, StepBatch, StepRunner
+from streamtrace.encoder.schedule import BatchRule, Schedule
 from streamtrace.encoder.slots import Lease, Slots
 from streamtrace.errors import EncoderFailed
-from streamtrace.values import Bools, Float32s, Frames, Step
+from streamtrace.values import Answer, Step, Traced
 
-MAX_BATCH = 8  # beyond it a CPU gains nothing, and the first of a batch waits for the last
+# Beyond eight rows a core gains nothing, and the first of a batch waits for the last. A batch of
+# eight costs half as much a row as a batch of one, which is worth some milliseconds of waiting.
+CPU_RULE = BatchRule(most=8, budget_s=0.012, spread_s=0.04)
+_Answered: TypeAlias = Future[list[Answer | None]]
+
+MOST_WAITS = 4096  # remembered for whoever judges the load
 NICENESS = 5  # a step thread yields to the event loop, which has a packet every 20 ms per call
-
-
-class StepRunner(Protocol):
-    """What runs batches; see `OrtStepRunner` for the laws."""
-
-    def reset(self, rows: Sequence[int] | Rows) -> None:
-        """Make the rows like new."""
-        ...
-
-    def run(self, rows: Rows, pcm: Float32s, is_lent: Callable[[], Bools]) -> StepFrames:
-        """Step the rows once, from a worker thread; several batches run at once."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """A step's frames, and how long the step waited and ran."""
+    """What a step led to, and how long it waited and ran."""
 
-    frames: Frames
+    traced: Traced
     queue_ms: float
     encode_ms: float
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One step and whoever waits for it."""
+    """One step, or the wish to know what is known without one, and whoever waits for it."""
 
     lease: Lease
-    step: Step
+    step: Step | None
     asked_at_s: float
     answer: asyncio.Future[Encoded] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -68,21 +62,6 @@ class Job:
             self.answer.set_exception(EncoderFailed(reason))
 
 
-def take_queued(rows: Sequence[int], is_running: Callable[[int], bool], most: int) -> list[int]:
-    """THE BATCH POLICY: places in the queue (its rows, oldest first) that step now, `most` at most.
-
-    It never waits for company: under load batches grow by themselves while the workers are busy.
-    A row is taken once, and not while it runs, since a step needs what the one before it left.
-    """
-    taken: dict[int, int] = {}
-    for place, row in enumerate(rows):
-        if len(taken) == most:
-            break
-        if row not in taken and not is_running(row):
-            taken[row] = place
-    return list(taken.values())
-
-
 class Slot:
     """One leg's place in the encoder, until released; its steps run one behind another."""
 
@@ -92,9 +71,16 @@ class Slot:
         self._turn = asyncio.Lock()
 
     async def encode(self, step: Step) -> Encoded:
-        """Encode the leg's next step; raises `EncoderFailed` if its batch or the encoder fails."""
+        """Take in the leg's next step; raises `EncoderFailed` if its batch or the encoder fails."""
         async with self._turn:
             return await self._encoder.submit(self._lease, step)
+
+    async def answer(self) -> Answer:
+        """What is known of the leg by now; raises as `encode` does."""
+        async with self._turn:
+            encoded = await self._encoder.submit(self._lease, None)
+        assert encoded.traced.answer is not None
+        return encoded.traced.answer
 
     def release(self) -> None:
         """Give the place back; a step that still runs is dropped. Twice is harmless."""
@@ -102,11 +88,11 @@ class Slot:
 
 
 class Encoder:
-    """Slots for legs, and worker tasks that step them; an async context manager owns the tasks.
+    """Slots for legs, and worker threads that step them; an async context manager owns both.
 
-    Every waiter is answered: with frames, or with `EncoderFailed` if its batch fails, its slot is
-    released or the encoder stops. A slot has one step in the queue at most, so the queue is
-    bounded by the slots.
+    Every waiter is answered: with what its step led to, or with `EncoderFailed` if its batch
+    fails, its slot is released or the encoder stops. A slot has one step in the queue at most, so
+    the queue is bounded by the slots.
     """
 
     def __init__(
@@ -115,19 +101,22 @@ class Encoder:
         *,
         slots: int,
         workers: int | None = None,
-        max_batch: int = MAX_BATCH,
+        rule: BatchRule = CPU_RULE,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = workers or usable_cores()
-        self.max_batch = max_batch
-        self._runner = runner
+        self.runner = runner
+        self.busy_s = 0.0  # that batches have run so far, all workers together
+        self.rows_stepped = 0
+        self._waits_ms = deque[float](maxlen=MOST_WAITS)
         self._now = now
-        self._lock = threading.Lock()  # guards _slots: worker threads ask who is still lent
         self._slots = Slots(slots)
-        self._waiting: list[Job] = []
-        self._changed = asyncio.Event()
-        self._tasks = asyncio.TaskGroup()
-        self._working = 0
+        self._schedule = Schedule(rule)
+        self._waiting: dict[int, Job] = {}  # by row
+        self._timer: asyncio.TimerHandle | None = None
+        self._still = asyncio.Event()  # nothing waits and nothing runs
+        self._is_pump_due = False
+        self._is_open = False
         self._closing = False
 
     @classmethod
@@ -140,8 +129,7 @@ class Encoder:
         now: Callable[[], float] = time.monotonic,
     ) -> Self:
         """An encoder of this bundle on the CPU."""
-        runner = OrtStepRunner(bundle.step_path, slots=slots)
-        return cls(runner, slots=slots, workers=workers, now=now)
+        return cls(CpuRunner(bundle, slots=slots), slots=slots, workers=workers, now=now)
 
     @property
     def slots(self) -> int:
@@ -158,126 +146,133 @@ class Encoder:
         """How many steps are queued, those that run now not counted."""
         return len(self._waiting)
 
+    def take_waits_ms(self) -> list[float]:
+        """From asked to answered, of the newest steps since this was last called."""
+        taken = list(self._waits_ms)
+        self._waits_ms.clear()
+        return taken
+
     async def __aenter__(self) -> Self:
         self._pool = ThreadPoolExecutor(self.workers, "encoder", _yield_to_the_loop)
-        await self._tasks.__aenter__()
-        for number in range(self.workers):
-            self._working += 1
-            self._tasks.create_task(self._work(), name=f"encoder-{number}")
+        self._loop = asyncio.get_running_loop()
+        self._is_open = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Run what is queued, then stop; a failing body does not cancel steps that calls await."""
         self._closing = True
-        self._changed.set()
         try:
-            await self._tasks.__aexit__(None, None, None)
+            while self._waiting or self._schedule.batches:
+                self._still.clear()
+                self._pump()
+                await self._still.wait()
         finally:
+            self._is_open = False
+            if self._timer is not None:
+                self._timer.cancel()
+            for job in self._waiting.values():
+                job.fail("the encoder stopped before this step's turn")
+            self._waiting.clear()
             self._pool.shutdown()
 
     def acquire(self) -> Slot:
         """Lend a slot whose memory is empty; raises `EngineFull` where there is none."""
-        with self._lock:
-            lease = self._slots.acquire()
-        self._runner.reset([lease.row])
+        lease = self._slots.acquire()
+        self.runner.reset([lease.row])
         return Slot(self, lease)
 
     def release(self, lease: Lease) -> None:
         """Take a slot back and forget what its tenant said, once nothing reads it any more."""
-        with self._lock:
-            is_free = self._slots.release(lease)
-        if is_free:
-            self._runner.reset([lease.row])
-        self._changed.set()  # a step that waits in vain is answered by the next worker
+        if not self._slots.is_current(lease):
+            return
+        if self._slots.release(lease):
+            self.runner.reset([lease.row])
+        if job := self._withdraw(lease.row):
+            job.fail("its slot was released")
 
-    async def submit(self, lease: Lease, step: Step) -> Encoded:
-        """Queue a step and wait for its frames; `Slot.encode` is the way in."""
-        if not self._working:
+    async def submit(self, lease: Lease, step: Step | None) -> Encoded:
+        """Queue a step and wait for what it leads to; `Slot` is the way in."""
+        if not self._is_open:
             raise EncoderFailed("the encoder has stopped")
+        if not self._slots.is_current(lease):
+            raise EncoderFailed("its slot was released")
         job = Job(lease, step, self._now())
-        self._waiting.append(job)
-        self._changed.set()
+        self._waiting[lease.row] = job
+        self._schedule.add(lease.row, self._loop.time())
+        if not self._is_pump_due:  # whoever comes in the same turn of the loop comes along
+            self._is_pump_due = True
+            self._loop.call_soon(self._pump)
         try:
             return await job.answer
         finally:
-            if job in self._waiting:  # the waiter was cancelled before a worker took the step
-                self._waiting.remove(job)
+            if self._waiting.get(lease.row) is job:  # the waiter was cancelled before its turn
+                self._withdraw(lease.row)
 
-    async def _work(self) -> None:
-        """One worker: take a batch, step it, answer; sleep when nothing can step."""
-        try:
-            while True:
-                if batch := self._take():
-                    await self._run(batch)
-                elif self._closing:
-                    return
-                else:
-                    self._changed.clear()
-                    await self._changed.wait()
-        finally:
-            self._working -= 1
-            if not self._working:
-                for job in self._waiting:
-                    job.fail("the encoder stopped before this step's turn")
+    def _withdraw(self, row: int) -> Job | None:
+        self._schedule.remove(row)
+        return self._waiting.pop(row, None)
 
-    def _take(self) -> list[Job]:
-        """Remove the next batch from the queue and pin its rows."""
-        with self._lock:
-            rows = [job.lease.row for job in self._waiting]
-            places = take_queued(rows, self._slots.is_pinned, self.max_batch)
-            chosen = [self._waiting[place] for place in places]
-            batch = [job for job in chosen if self._slots.pin(job.lease)]
-        for place in sorted(places, reverse=True):
-            del self._waiting[place]
-        for job in chosen:
-            if job not in batch:
-                job.fail("its slot was released")
-        return batch if batch or not chosen else self._take()
+    def _pump(self) -> None:
+        """Start every batch that fires now, and set the clock for the next look."""
+        self._is_pump_due = False
+        while self._schedule.batches < self.workers:
+            rows = self._schedule.take(self._loop.time(), at_once=self._closing)
+            if not rows:
+                break
+            self._start([self._waiting.pop(row) for row in rows])
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._schedule.batches < self.workers:
+            look_s = self._schedule.next_look_s()
+            if look_s is not None:
+                self._timer = self._loop.call_at(look_s, self._pump)
 
-    async def _run(self, batch: list[Job]) -> None:
+    def _start(self, batch: list[Job]) -> None:
+        for job in batch:
+            self._slots.pin(job.lease)
         started_at_s = self._now()
-        loop = asyncio.get_running_loop()
-        try:
-            frames = await loop.run_in_executor(self._pool, self._step, batch)
-        except Exception as cause:
+        running = self._pool.submit(self._step, batch)
+        running.add_done_callback(
+            lambda done: self._loop.call_soon_threadsafe(self._ran, batch, started_at_s, done)
+        )
+
+    def _step(self, batch: list[Job]) -> list[Answer | None]:
+        """On a worker thread: nothing here touches the event loop."""
+        steps = [(job.lease.row, job.step) for job in batch if job.step is not None]
+        asked = [job.lease.row for job in batch if job.step is None]
+        answers: dict[int, Answer] = {}
+        if steps:
+            rows = [row for row, _ in steps]
+            made = self.runner.run(StepBatch.of(rows, [step for _, step in steps]))
+            wanted = [row for row, step in steps if step.wanted]
+            answers |= dict(zip(wanted, made.each() if made else [], strict=True))
+        if asked:
+            known = self.runner.answer(np.array(asked, np.int64))
+            answers |= dict(zip(asked, known.each(), strict=True))
+        return [answers.get(job.lease.row) for job in batch]
+
+    def _ran(self, batch: list[Job], started_at_s: float, done: _Answered) -> None:
+        """Back on the loop: tell everyone, free the rows, go on."""
+        took_s = self._now() - started_at_s
+        self.busy_s += took_s
+        self.rows_stepped += len(batch)
+        if (cause := done.exception()) is not None:
             for job in batch:
                 job.fail(f"batch of {len(batch)}: {cause!r}")
-        except BaseException:
-            for job in batch:
-                job.fail("the encoder stopped during this step")
-            raise
         else:
-            encode_ms = 1000 * (self._now() - started_at_s)
-            for row, job in enumerate(batch):
-                one = Frames(
-                    job.step.index,
-                    frames.embedding[row],
-                    frames.attention[row],
-                    frames.activity[row],
-                )
-                job.resolve(Encoded(one, 1000 * (started_at_s - job.asked_at_s), encode_ms))
-        finally:
-            self._unpin(batch)
-
-    def _step(self, batch: list[Job]) -> StepFrames:
-        """On a worker thread: nothing here touches the event loop."""
-        rows = np.array([job.lease.row for job in batch])
-        fresh = np.array([job.step.fresh for job in batch])
-        if fresh.any():
-            self._runner.reset(rows[fresh])
-        pcm = np.stack([job.step.pcm for job in batch])
-        return self._runner.run(rows, pcm, lambda: self._are_lent(batch))
-
-    def _are_lent(self, batch: list[Job]) -> Bools:
-        with self._lock:
-            return np.array([self._slots.is_current(job.lease) for job in batch])
-
-    def _unpin(self, batch: list[Job]) -> None:
-        with self._lock:
-            freed = [job.lease.row for job in batch if self._slots.unpin(job.lease.row)]
+            for job, answer in zip(batch, done.result(), strict=True):
+                index = -1 if job.step is None else job.step.index
+                waited_ms = 1000 * (started_at_s - job.asked_at_s)
+                job.resolve(Encoded(Traced(index, answer), waited_ms, 1000 * took_s))
+                self._waits_ms.append(waited_ms + 1000 * took_s)
+        self._schedule.done(job.lease.row for job in batch)
+        freed = [job.lease.row for job in batch if self._slots.unpin(job.lease.row)]
         if freed:
-            self._runner.reset(freed)
-        self._changed.set()  # a row that ran may have its next step waiting
+            self.runner.reset(freed)
+        self._pump()
+        if not self._waiting and not self._schedule.batches:
+            self._still.set()
 
 
 def usable_cores() -> int:

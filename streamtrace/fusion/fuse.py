@@ -61,6 +61,16 @@ class Fused:
     families: Floats  # [..., F + 1] likewise
     novelty: Floats  # [...] log-odds, before any clipping
 
+    def by_pairs(self) -> Fused:
+        """[2 * B] -> [B, 2]."""
+        return Fused(
+            self.spoof_probability.reshape(-1, 2),
+            self.llr.reshape(-1, 2),
+            self.attribution.reshape(-1, 2, self.attribution.shape[-1]),
+            self.families.reshape(-1, 2, self.families.shape[-1]),
+            self.novelty.reshape(-1, 2),
+        )
+
 
 def family_membership(catalog: Catalog) -> Float32s:
     """[S, F]: 1 where the source is of the family."""

@@ -11,10 +11,11 @@ from streamtrace.errors import BundleError
 from streamtrace.fusion.evidence import gather_evidence
 from streamtrace.fusion.fuse import Fused, FusionParams, family_membership, fuse
 from streamtrace.fusion.policy import Policy
+from streamtrace.tracing.accumulate import Pool, statistics
 from streamtrace.tracing.gallery import Gallery
 from streamtrace.tracing.score import Heads
 from streamtrace.tracing.tensors import Tensors
-from streamtrace.values import Catalog, Float32s, ModelRef
+from streamtrace.values import Catalog, Finding, Float32s, ModelRef
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,7 @@ class TraceModel:
     fusion: FusionParams
     policy: Policy
     membership: Float32s = field(init=False)  # [S, F]
+    silence: Finding = field(init=False)  # what is said of a leg that was never heard
 
     def __post_init__(self) -> None:
         sources, families = len(self.catalog.sources), len(self.catalog.families)
@@ -39,6 +41,15 @@ class TraceModel:
             if have != want:
                 raise BundleError(f"heads.safetensors: {name!r} knows {have}, the catalog {want}")
         object.__setattr__(self, "membership", family_membership(self.catalog))
+        nothing = self.answer(statistics(Pool.empty(self.width)), np.array(0))
+        silence = Finding(
+            float(nothing.spoof_probability),
+            float(nothing.novelty),
+            nothing.attribution.astype(np.float32),
+            nothing.families.astype(np.float32),
+            speech_ms=0,
+        )
+        object.__setattr__(self, "silence", silence)
 
     @classmethod
     def from_tensors(

@@ -10,10 +10,12 @@ from typing import Any, Self
 import structlog
 
 import streamtrace
+from streamtrace.admission import Admission
 from streamtrace.engine import Engine, drive, new_call_id
 from streamtrace.errors import CallRejected, EngineFull, StreamTraceError
 from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
 from streamtrace.server.live_call import LiveCall
+from streamtrace.server.load import watch_load
 from streamtrace.server.registry import Registry
 from streamtrace.server.views import CallState
 from streamtrace.settings import Settings
@@ -48,6 +50,7 @@ class ServerState:
         self.clock: Clock = engine.clock
         self.metrics = Metrics(version=streamtrace.__version__, model=engine.bundle.ref.id)
         self.registry = Registry(settings.ended_calls_kept)
+        self.admission = Admission(settings.max_load)
         self.is_draining = False
         self._tasks = asyncio.TaskGroup()
         self._spawned: set[asyncio.Task[Any]] = set()
@@ -57,6 +60,7 @@ class ServerState:
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
+        self.spawn(watch_load(self.admission, self.engine.encoder, self.clock, self.metrics))
         return self
 
     async def __aexit__(self, *exc_info: Any) -> None:
@@ -76,6 +80,8 @@ class ServerState:
         encoder = self.engine.encoder
         if encoder.slots_in_use + len(self._seats) >= encoder.slots:
             raise self._rejected("slots", EngineFull(f"all {encoder.slots} slots are taken"))
+        if (refusal := self.admission.refusal(self.clock.now())) is not None:
+            raise self._rejected("load", CallRejected(refusal))
 
     @contextmanager
     def seat(self) -> Generator[Seat]:
@@ -110,6 +116,7 @@ class ServerState:
             external_id=external_id, line=live.line, protocol=protocol, call_id=live.id, sink=live
         )
         live.attach(call)
+        self.admission.taken(self.clock.now())
         return live
 
     async def run(self, source: AudioSource, live: LiveCall) -> None:

@@ -10,28 +10,31 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
 
-from streamtrace.encoder.batcher import Encoder, Slot, take_queued
+from streamtrace.encoder.batcher import Encoder, Slot
 from streamtrace.encoder.cache import Rows
-from streamtrace.encoder.cpu import StepFrames
+from streamtrace.encoder.runner import StepBatch
+from streamtrace.encoder.schedule import BatchRule
 from streamtrace.errors import EncoderFailed, EngineFull
+from streamtrace.fusion.fuse import Fused
+from streamtrace.fusion.tracer import Answers
 from streamtrace.values import (
     CONTEXT_SAMPLES,
     STEP_FRAMES,
     STEP_SAMPLES,
-    Bools,
     Float32s,
     Step,
 )
 
 WAIT_S = 10.0  # of a thread for the test, never reached
+AT_ONCE = BatchRule(most=8)
+ALONE = BatchRule(most=1)
 
 
-def step(value: float = 0.0, *, index: int = 0, fresh: bool = False) -> Step:
+def step(value: float = 0.0, *, index: int = 0, fresh: bool = False, wanted: bool = True) -> Step:
     """A step whose audio is one number."""
     pcm = np.full(CONTEXT_SAMPLES + STEP_SAMPLES, value, np.float32)
-    return Step(index, pcm, np.ones(STEP_FRAMES, np.bool_), fresh)
+    return Step(index, pcm, np.ones(STEP_FRAMES, np.bool_), fresh, wanted)
 
 
 @dataclass
@@ -45,21 +48,31 @@ class SumRunner:
     on_run: Callable[[Rows], None] = lambda rows: None
 
     def __post_init__(self) -> None:
-        self.sums = np.zeros(self.slots + 1, np.float32)
+        self.sums = np.zeros(self.slots, np.float32)
 
     def reset(self, rows: Sequence[int] | Rows) -> None:
         """Forget the sums."""
         self.resets.append([int(row) for row in rows])
         self.sums[rows] = 0
 
-    def run(self, rows: Rows, pcm: Float32s, is_lent: Callable[[], Bools]) -> StepFrames:
-        """Add each row's number."""
-        self.batches.append(rows.tolist())
-        self.on_run(rows)
-        heard = self.sums[rows] + pcm[:, 0]
-        self.sums[np.where(is_lent(), rows, self.slots)] = heard
-        frames = np.repeat(heard[:, None], STEP_FRAMES, axis=1)
-        return StepFrames(frames[..., None], frames, frames)
+    @property
+    def state_bytes_per_row(self) -> int:
+        """One float."""
+        return 4
+
+    def run(self, batch: StepBatch) -> Answers | None:
+        """Add each row's number; what is fresh begins anew."""
+        self.batches.append(batch.rows.tolist())
+        self.on_run(batch.rows)
+        self.sums[batch.rows[batch.fresh]] = 0
+        self.sums[batch.rows] += batch.pcm[:, 0]
+        return self.answer(batch.rows[batch.wanted]) if batch.wanted.any() else None
+
+    def answer(self, rows: Rows) -> Answers:
+        """The sums, where an answer has its probability."""
+        said = np.repeat(self.sums[rows][:, None], 2, axis=1)
+        shares = np.ones((len(rows), 2, 1), np.float32)
+        return Answers(Fused(said, said, shares, shares, said), np.zeros((len(rows), 2), np.int64))
 
 
 class Gate:
@@ -90,8 +103,9 @@ async def settle() -> None:
 
 async def hear(slot: Slot, value: float, *, fresh: bool = False) -> float:
     """Encode one number, give the sum."""
-    encoded = await slot.encode(step(value, fresh=fresh))
-    return float(encoded.frames.embedding[0, 0])
+    answer = (await slot.encode(step(value, fresh=fresh))).traced.answer
+    assert answer is not None
+    return answer.call.spoof_probability
 
 
 @asynccontextmanager
@@ -99,7 +113,7 @@ async def gated(runner: SumRunner, *, workers: int = 1) -> AsyncIterator[tuple[E
     """An encoder whose batches stand still until the gate is opened; it opens at the end."""
     gate = Gate()
     runner.on_run = gate
-    async with Encoder(runner, slots=runner.slots, workers=workers) as encoder:
+    async with Encoder(runner, slots=runner.slots, workers=workers, rule=AT_ONCE) as encoder:
         try:
             yield encoder, gate
         finally:
@@ -159,7 +173,7 @@ async def test_a_failing_batch_fails_its_own_calls_only() -> None:
             raise FloatingPointError("row 0 is cursed")
 
     runner.on_run = fail_row_0
-    async with Encoder(runner, slots=2, workers=2, max_batch=1) as encoder:
+    async with Encoder(runner, slots=2, workers=2, rule=ALONE) as encoder:
         cursed, sound = encoder.acquire(), encoder.acquire()
         for heard in (1.0, 2.0):
             failed, fine = await asyncio.gather(
@@ -246,21 +260,50 @@ async def test_closing_runs_what_is_queued() -> None:
 
 
 async def test_times_are_told_in_milliseconds() -> None:
-    seconds = iter([1.0, 1.5, 1.75])
-    async with Encoder(SumRunner(1), slots=1, workers=1, now=lambda: next(seconds)) as encoder:
-        encoded = await encoder.acquire().encode(step(index=4))
-    assert (encoded.queue_ms, encoded.encode_ms, encoded.frames.index) == (500.0, 250.0, 4)
+    seconds = [1.0]
+
+    def run_for_a_quarter(rows: Rows) -> None:
+        seconds[0] += 0.25
+
+    runner = SumRunner(1, on_run=run_for_a_quarter)
+    async with Encoder(runner, slots=1, workers=1, rule=AT_ONCE, now=lambda: seconds[0]) as encoder:
+        encoding = asyncio.create_task(encoder.acquire().encode(step(index=4)))
+        await asyncio.sleep(0)  # the step is asked for now
+        seconds[0] += 0.5
+        encoded = await encoding
+    assert (encoded.queue_ms, encoded.encode_ms, encoded.traced.index) == (500.0, 250.0, 4)
+    assert (encoder.busy_s, encoder.rows_stepped) == (0.25, 1)
 
 
-def test_the_policy_takes_the_oldest_step_of_each_idle_row() -> None:
-    assert take_queued([3, 1, 3, 2, 5], lambda row: row == 1, 2) == [0, 3]
-    assert take_queued([], lambda row: False, 2) == []
+async def test_a_step_that_wants_no_answer_gets_none() -> None:
+    async with Encoder(SumRunner(2), slots=2, workers=1) as encoder:
+        leg = encoder.acquire()
+        assert (await leg.encode(step(1.0, wanted=False))).traced.answer is None
+        assert (await leg.answer()).call.spoof_probability == 1.0
+        assert await hear(leg, 1.0) == 2.0
 
 
-@given(st.lists(st.integers(0, 5)), st.sets(st.integers(0, 5)), st.integers(1, 8))
-def test_the_policy_starves_nobody(rows: list[int], running: set[int], most: int) -> None:
-    places = take_queued(rows, running.__contains__, most)
-    taken = [rows[place] for place in places]
-    ready = [row for row in dict.fromkeys(rows) if row not in running]
-    assert taken == ready[:most]
-    assert all(rows.index(rows[place]) == place for place in places)
+async def test_answers_and_steps_of_one_batch_find_their_legs() -> None:
+    runner = SumRunner(5)
+    async with gated(runner) as (encoder, gate):
+        legs = [encoder.acquire() for _ in range(5)]
+        first = asyncio.create_task(hear(legs[0], 1.0))
+        await gate.reached()
+        quiet = asyncio.create_task(legs[1].encode(step(2.0, wanted=False)))
+        asking = asyncio.create_task(legs[2].answer())
+        loud = [asyncio.create_task(hear(leg, 3.0 + n)) for n, leg in enumerate(legs[3:])]
+        await settle()
+        gate.open()
+        assert await asyncio.gather(first, *loud) == [1.0, 3.0, 4.0]
+        assert (await asking).call.spoof_probability == 0.0
+        assert (await quiet).traced.answer is None
+    assert runner.batches == [[0], [1, 3, 4]]
+
+
+async def test_a_slot_that_was_released_takes_no_step() -> None:
+    async with Encoder(SumRunner(1), slots=1, workers=1) as encoder:
+        leg = encoder.acquire()
+        leg.release()
+        with pytest.raises(EncoderFailed, match="slot was released"):
+            await hear(leg, 1.0)
+        assert await hear(encoder.acquire(), 1.0) == 1.0

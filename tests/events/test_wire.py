@@ -161,7 +161,7 @@ def test_a_score() -> None:
         "first_verdict_ms": 1440,
         "first_synthetic_ms": 1920,
         "first_synthetic_speech_ms": 1480,
-        "quality": {"codec": "PCMU", "loss_ratio": 0.01, "concealed_ms": 0},
+        "quality": {"codec": "PCMU", "loss_ratio": 0.01, "concealed_ms": 0, "degraded": False},
         "latency_ms": {"queue": 12.0, "encode": 18.0, "total": 71.0},
         "model": {"id": "m", "sha256": "abc"},
     }

@@ -14,7 +14,7 @@ from streamtrace.tracing.accumulate import (
     pool_frames,
     statistics,
 )
-from streamtrace.tracing.windows import SlidingWindow
+from streamtrace.tracing.windows import Windows
 from streamtrace.values import WINDOW_STEPS, Bools, Float32s
 
 pytestmark = pytest.mark.laws
@@ -85,16 +85,16 @@ def test_a_batch_of_steps_is_each_step_alone(given_frames) -> None:
 @given(frames(), st.sets(st.integers(0, 39)))
 def test_the_window_equals_offline_pooling(given_frames, missing: set[int]) -> None:
     embedding, logits, mask = given_frames
-    window, mask = SlidingWindow(WIDTH), mask.copy()
+    windows, row, mask = Windows(2, WIDTH), np.array([1]), mask.copy()
     for step in range(len(embedding)):
         if step in missing:
             mask[step] = False
             continue
-        window.add(
-            step, pool_frames(embedding[step], logits[step], mask[step]), int(mask[step].sum())
-        )
+        at = slice(step, step + 1)
+        pools = pool_frames(embedding[at], logits[at], mask[at])
+        windows.add(row, np.array([step]), pools, mask[at].sum(axis=1))
         inside = slice(max(0, step + 1 - WINDOW_STEPS), step + 1)
-        pool, usable = window.merged()
+        pool, usable = windows.merged(row)
         want = offline(embedding[inside], logits[inside], mask[inside])
         assert np.allclose(statistics(pool), want, atol=1e-3)
         assert usable == mask[inside].sum()

@@ -1,9 +1,7 @@
-"""What the encoder owes a call: the same frames however its audio comes and whoever else speaks."""
+"""What the encoder owes a leg: the same frames, step by step or whole, alone or in a batch."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -12,12 +10,9 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from streamtrace.audio.steps import Stepper
-from streamtrace.encoder.batcher import Encoder, Slot
 from streamtrace.encoder.bundle import Bundle
-from streamtrace.encoder.cache import Rows
 from streamtrace.encoder.conformer import StreamingConformer, advance
-from streamtrace.encoder.cpu import OrtStepRunner, StepFrames
-from streamtrace.errors import EncoderFailed
+from streamtrace.encoder.cpu import OrtStepRunner
 from streamtrace.values import (
     CONTEXT_SAMPLES,
     STEP_FRAMES,
@@ -79,20 +74,15 @@ def offline(encoder: StreamingConformer, pcm: Float32s) -> Float32s:
     return torch.cat([embedding[0], attention[0, :, None], activity[0, :, None]], -1).numpy()
 
 
-async def through(slot: Slot, steps: list[Step]) -> Float32s:
-    """[N, D + 2] by way of the engine's encoder."""
-    rows: list[Float32s] = []
+def streamed(bundle: Bundle, steps: list[Step]) -> Float32s:
+    """[N, D + 2]: the same by way of the exported step, one after another in one row."""
+    runner, row = OrtStepRunner(bundle.step_path, slots=1), np.array([0])
+    frames: list[Float32s] = []
     for step in steps:
-        frames = (await slot.encode(step)).frames
-        parts = [frames.embedding, frames.attention[:, None], frames.activity[:, None]]
-        rows.append(np.concatenate(parts, axis=1))
-    return np.concatenate(rows)
-
-
-async def alone(bundle: Bundle, pcm: Float32s) -> Float32s:
-    """One leg, with the encoder to itself."""
-    async with Encoder.of(bundle, slots=1, workers=1) as encoder:
-        return await through(encoder.acquire(), steps_of(pcm))
+        made = runner.run(row, step.pcm[None], lambda: all_lent(1))
+        parts = [made.embedding[0], made.attention[0, :, None], made.activity[0, :, None]]
+        frames.append(np.concatenate(parts, axis=1))
+    return np.concatenate(frames)
 
 
 def test_torch_steps_equal_torch_offline(model: tuple[StreamingConformer, Bundle]) -> None:
@@ -113,13 +103,13 @@ def test_torch_steps_equal_torch_offline(model: tuple[StreamingConformer, Bundle
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-4, 0.1, 1.0])
-async def test_the_runtime_equals_torch_offline(
+def test_the_runtime_equals_torch_offline(
     model: tuple[StreamingConformer, Bundle], level: float
 ) -> None:
     encoder, bundle = model
     pcm = speech(23, level=level)
-    streamed = await alone(bundle, pcm)
-    np.testing.assert_allclose(streamed, offline(encoder, pcm), atol=OFFLINE_TOLERANCE, rtol=0)
+    found = streamed(bundle, steps_of(pcm))
+    np.testing.assert_allclose(found, offline(encoder, pcm), atol=OFFLINE_TOLERANCE, rtol=0)
 
 
 @settings(max_examples=25, deadline=None)
@@ -139,27 +129,9 @@ def test_any_chunking_gives_the_offline_frames(cuts: list[int], samples: int) ->
     padded = np.zeros(len(steps) * STEP_SAMPLES, np.float32)
     padded[:samples] = pcm
 
-    async def run() -> Float32s:
-        async with Encoder.of(bundle, slots=1, workers=1) as opened:
-            return await through(opened.acquire(), steps)
-
     np.testing.assert_allclose(
-        asyncio.run(run()), offline(encoder, padded), atol=OFFLINE_TOLERANCE, rtol=0
+        streamed(bundle, steps), offline(encoder, padded), atol=OFFLINE_TOLERANCE, rtol=0
     )
-
-
-async def test_neighbours_change_nothing(model: tuple[StreamingConformer, Bundle]) -> None:
-    _, bundle = model
-    pcm = speech(12)
-    expected = await alone(bundle, pcm)
-    async with Encoder.of(bundle, slots=8, workers=2) as encoder:
-        ours = encoder.acquire()
-        loud = [
-            through(encoder.acquire(), steps_of(speech(4 + 2 * seed, seed=seed, level=2.0)))
-            for seed in range(1, 8)
-        ]
-        found, *_ = await asyncio.gather(through(ours, steps_of(pcm)), *loud)
-    np.testing.assert_allclose(found, expected, atol=NEIGHBOUR_TOLERANCE, rtol=0)
 
 
 @pytest.mark.parametrize("place", [0, 3, 7])
@@ -183,43 +155,9 @@ def test_a_row_of_a_batch_is_the_row_alone(
             )
 
 
-class CursedRunner(OrtStepRunner):
-    """Fails every batch that row 0 is in."""
-
-    def run(self, rows: Rows, pcm: Float32s, is_lent: Callable[[], Bools]) -> StepFrames:
-        """Raise or step."""
-        if 0 in rows:
-            raise FloatingPointError("row 0 is cursed")
-        return super().run(rows, pcm, is_lent)
-
-
 def all_lent(count: int) -> Bools:
     """Nobody has gone."""
     return np.ones(count, np.bool_)
-
-
-async def test_a_reused_slot_starts_from_nothing(model: tuple[StreamingConformer, Bundle]) -> None:
-    _, bundle = model
-    pcm = speech(5)
-    expected = await alone(bundle, pcm)
-    async with Encoder.of(bundle, slots=1, workers=1) as encoder:
-        for seed in range(1, 4):
-            slot = encoder.acquire()
-            await through(slot, steps_of(speech(11, seed=seed, level=2.0)))
-            slot.release()
-        found = await through(encoder.acquire(), steps_of(pcm))
-    np.testing.assert_array_equal(found, expected)
-
-
-async def test_a_fresh_step_forgets_what_was_before() -> None:
-    bundle = tiny_model().bundle
-    pcm = speech(5)
-    expected = await alone(bundle, pcm)
-    async with Encoder.of(bundle, slots=1, workers=1) as encoder:
-        slot = encoder.acquire()
-        await through(slot, steps_of(speech(7, seed=9)))
-        found = await through(slot, steps_of(pcm))  # its first step is fresh
-    np.testing.assert_array_equal(found, expected)
 
 
 def test_positions_never_run_out() -> None:
@@ -234,36 +172,3 @@ def test_positions_never_run_out() -> None:
     np.testing.assert_allclose(
         streamed[-compared:], excerpt[-compared:, :-2], atol=OFFLINE_TOLERANCE, rtol=0
     )
-
-
-async def test_hanging_up_in_the_middle_never_reaches_the_next_tenant() -> None:
-    bundle = tiny_model().bundle
-    pcm = speech(4)
-    expected = await alone(bundle, pcm)
-    async with Encoder.of(bundle, slots=2, workers=2) as encoder:
-        for turns in range(12):
-            slot = encoder.acquire()
-            steps = steps_of(speech(9, seed=turns, level=2.0))
-            leaving = asyncio.create_task(through(slot, steps))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            leaving.cancel()
-            slot.release()
-            next_tenant = encoder.acquire()
-            found = await through(next_tenant, steps_of(pcm))
-            next_tenant.release()
-            np.testing.assert_array_equal(found, expected)
-
-
-async def test_a_failing_batch_fails_its_own_calls_only() -> None:
-    bundle = tiny_model().bundle
-    pcm = speech(6)
-    expected = await alone(bundle, pcm)
-    runner = CursedRunner(bundle.step_path, slots=2)
-    async with Encoder(runner, slots=2, workers=2, max_batch=1) as encoder:
-        cursed, sound = encoder.acquire(), encoder.acquire()
-        failed, found = await asyncio.gather(
-            through(cursed, steps_of(pcm)), through(sound, steps_of(pcm)), return_exceptions=True
-        )
-    assert isinstance(failed, EncoderFailed)
-    np.testing.assert_array_equal(found, expected)

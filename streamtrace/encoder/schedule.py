@@ -1,0 +1,110 @@
+"""Which steps run together, and when: pure, told the time by whoever asks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+GOLDEN = 0.6180339887498949  # its multiples, less their whole parts, lie evenly in [0, 1)
+RATE_MEMORY_S = 0.25  # over which arrivals are counted: about a step's period
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRule:
+    """When a batch fires: as soon as it is full, when its oldest step has waited its budget, or at
+    once if the device is idle and too few steps are on their way to be worth waiting for.
+    """
+
+    most: int  # rows in a batch
+    budget_s: float = 0.0  # the longest that a step is held back for company
+    worth_waiting_for: float = 2.0  # steps expected within the budget, below which nothing is held
+    spread_s: float = 0.0  # over which a crowd is spread, each row always at its own place in it
+
+
+class Schedule:
+    """Rows whose next step is ready, oldest first; a row that runs waits for its own end.
+
+    Law: whoever is added is taken once, within budget and spread of the moment when a device is
+    free and all that were due before it are taken; never while the row runs. Nothing here sleeps:
+    `next_look_s` says when it is worth asking again without anything having happened.
+    """
+
+    def __init__(self, rule: BatchRule) -> None:
+        self.rule = rule
+        self._due_s: dict[int, float] = {}  # of each waiting row, in order of arrival
+        self._came_s: dict[int, float] = {}
+        self._running: set[int] = set()
+        self._batches = 0
+        self._rate_hz = 0.0  # of arrivals
+        self._rated_at_s = 0.0
+
+    def __len__(self) -> int:
+        """Steps that wait, those that run now not counted."""
+        return len(self._due_s)
+
+    @property
+    def batches(self) -> int:
+        """Batches that run now."""
+        return self._batches
+
+    def add(self, row: int, now_s: float) -> None:
+        """The row's next step is ready; it has no other one waiting."""
+        if row in self._due_s:
+            raise ValueError(f"row {row} has a step waiting already")
+        is_crowd = len(self._due_s) >= self.rule.most
+        place = row * GOLDEN % 1.0
+        self._due_s[row] = now_s + (self.rule.spread_s * place if is_crowd else 0.0)
+        self._came_s[row] = now_s
+        self._rate_hz = self._faded(now_s) + 1.0 / RATE_MEMORY_S
+        self._rated_at_s = now_s
+
+    def remove(self, row: int) -> None:
+        """Whoever waited has gone."""
+        self._due_s.pop(row, None)
+        self._came_s.pop(row, None)
+
+    def take(self, now_s: float, *, at_once: bool = False) -> list[int]:
+        """The rows of the batch that fires now; none if it is better to wait.
+
+        They run until `done`. With `at_once` nothing is held back.
+        """
+        ready = [
+            row
+            for row, due_s in self._due_s.items()
+            if row not in self._running and (at_once or due_s <= now_s)
+        ]
+        if not ready or not (at_once or self._fires(ready, now_s)):
+            return []
+        taken = sorted(ready, key=self._due_s.__getitem__)[: self.rule.most]
+        for row in taken:
+            del self._due_s[row], self._came_s[row]
+        self._running.update(taken)
+        self._batches += 1
+        return taken
+
+    def done(self, rows: Iterable[int]) -> None:
+        """A batch that was taken has run."""
+        self._running.difference_update(rows)
+        self._batches -= 1
+
+    def next_look_s(self) -> float | None:
+        """When waiting alone makes the next batch fire; None if nothing can step now."""
+        looks = [
+            due_s + self.rule.budget_s
+            for row, due_s in self._due_s.items()
+            if row not in self._running
+        ]
+        return min(looks, default=None)
+
+    def _fires(self, ready: list[int], now_s: float) -> bool:
+        rule = self.rule
+        if len(ready) >= rule.most:
+            return True
+        if now_s - min(self._due_s[row] for row in ready) >= rule.budget_s:
+            return True
+        expected = self._faded(now_s) * rule.budget_s
+        return self._batches == 0 and expected < rule.worth_waiting_for
+
+    def _faded(self, now_s: float) -> float:
+        return self._rate_hz * math.exp(-max(0.0, now_s - self._rated_at_s) / RATE_MEMORY_S)
