@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 
 from streamtrace.call import Call
 from streamtrace.encoder.batcher import Encoder
 from streamtrace.encoder.cache import Rows
-from streamtrace.encoder.cpu import StepFrames
+from streamtrace.encoder.runner import StepBatch
 from streamtrace.engine import Engine, new_call_id
 from streamtrace.events.wire import CloudEvent
+from streamtrace.fusion.fuse import Fused
+from streamtrace.fusion.model import TraceModel
+from streamtrace.fusion.tracer import Answers, Tracer
 from streamtrace.ports import EventSink
 from streamtrace.settings import Settings
-from streamtrace.values import STEP_FRAMES, Bools, Float32s, Leg, Step
+from streamtrace.values import STEP_FRAMES, Leg, Step
 
 
-class SameFrames:
-    """A step runner that always says the same."""
+class SameAnswer:
+    """A step runner that always says the same, of one voice that it never heard."""
 
-    def __init__(self, width: int) -> None:
-        self._frames = np.random.default_rng(0).standard_normal((STEP_FRAMES, width), np.float32)
+    state_bytes_per_row = 0
+
+    def __init__(self, model: TraceModel) -> None:
+        rows = np.zeros(1, np.int64)
+        tracer = Tracer(model, 1)
+        sound = np.random.default_rng(0).standard_normal((1, STEP_FRAMES, model.width), np.float32)
+        level = np.ones((1, STEP_FRAMES), np.float32)
+        tracer.add(rows, rows, level > 0, sound, level, level)
+        self._answer = tracer.answer(rows)
 
     def reset(self, rows: Sequence[int] | Rows) -> None:
         """There is no memory."""
 
-    def run(self, rows: Rows, pcm: Float32s, is_lent: Callable[[], Bools]) -> StepFrames:
-        """Frames of speech, each of equal weight."""
-        count = len(rows)
-        embedding = np.broadcast_to(self._frames, (count, *self._frames.shape))
-        level = np.ones((count, STEP_FRAMES), np.float32)
-        return StepFrames(embedding, level, level)
+    def run(self, batch: StepBatch) -> Answers | None:
+        """An answer for each row that wanted one."""
+        return self.answer(batch.rows[batch.wanted]) if batch.wanted.any() else None
+
+    def answer(self, rows: Rows) -> Answers:
+        """The answer, as often as there are rows."""
+        fused, count = self._answer.fused, len(rows)
+        parts = {part.name: getattr(fused, part.name) for part in fields(fused)}
+        repeated = {name: np.repeat(part, count, axis=0) for name, part in parts.items()}
+        return Answers(Fused(**repeated), np.repeat(self._answer.speech_ms, count, axis=0))
 
 
 class StepsDropped(Call):
@@ -46,9 +61,11 @@ class BareEngine(Engine):
 
     def __init__(self, settings: Settings, *, drop: bool) -> None:
         super().__init__(settings.model, slots=settings.slots, workers=settings.workers)
-        width = self.bundle.trace_model.width
         self.encoder = Encoder(
-            SameFrames(width), slots=settings.slots, workers=settings.workers, now=self.clock.now
+            SameAnswer(self.bundle.trace_model),
+            slots=settings.slots,
+            workers=settings.workers,
+            now=self.clock.now,
         )
         self._drop = drop
 

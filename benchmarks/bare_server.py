@@ -1,6 +1,6 @@
 """The real server without the network's arithmetic: what all the rest of it costs.
 
-`python -m benchmarks.bare_server [--port N] [--drop]`: each step is answered with the same frames
+`python -m benchmarks.bare_server [--port N] [--drop]`: each step is answered with the same answer
 at once, so that decisions are made and told. With `--drop` steps are cut and go no further: calls
 are received and decoded, and all they are told is their final.
 """
