@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtrace.errors import CallRejected, ProtocolViolation
-from streamtrace.events.wire import CallEndedEvent, CallScoreEvent
+from streamtrace.events.wire import CALL_ENDED
 from streamtrace.protocols.ingest import MediaStream
 from streamtrace.protocols.pcm import SUBPROTOCOLS, PcmStream
 from streamtrace.protocols.twilio import TwilioStream
@@ -134,8 +134,8 @@ async def _scores(live: LiveCall) -> AsyncIterator[str]:
     with live.channel.reader() as reader:
         while not reader.ended:
             for event in await reader.next_events(WAIT_S):
-                if isinstance(event, CallScoreEvent | CallEndedEvent):
-                    yield event.to_json()
+                if event.is_score or event.type == CALL_ENDED:
+                    yield event.text
 
 
 def _ending(live: LiveCall) -> tuple[int, str]:
