@@ -18,10 +18,8 @@ from benchmarks.peers.aasist_front import ResidualBlock, SincFilters
 from benchmarks.peers.aasist_graph import GraphAttention, GraphPool, StackedAttention
 from streamtrace.errors import StreamTraceError
 
-WINDOW_SAMPLES = 64_600  # 4.0375 s
 FILTERS = 70
 TAPS = 128
-BONAFIDE = 1  # which of the two outputs speaks for a human voice
 
 
 class CheckpointError(StreamTraceError):
@@ -59,7 +57,7 @@ CONFIGS = {config.name: config for config in (AASIST, AASIST_L)}
 
 
 class Aasist(nn.Module):
-    """[B, WINDOW_SAMPLES] -> [B, 2] logits: synthetic, bona fide.
+    """[B, T] -> [B, 2] logits: synthetic, bona fide; the published weights want T = 64,600.
 
     The loudest moment of each band and the loudest band of each moment make two graphs; two
     branches mix them by attention, each with a stack node of its own, and the larger of both
@@ -96,7 +94,7 @@ class Aasist(nn.Module):
         self.out_layer = nn.Linear(5 * narrow, 2)
 
     def forward(self, pcm: Tensor) -> Tensor:
-        """[B, WINDOW_SAMPLES] -> [B, 2]."""
+        """[B, T] -> [B, 2]."""
         x = functional.selu(self.first_bn(self.sinc(pcm)))
         loud = self.encoder(x).abs()  # [B, C, F, T]
         spectral = loud.amax(dim=3).transpose(1, 2) + self.pos_S  # [B, F, C]
@@ -137,12 +135,22 @@ def load_aasist(config: AasistConfig, checkpoint: Path | None = None, *, seed: i
         with torch.random.fork_rng():  # pyright: ignore[reportUnknownMemberType]
             torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
             return Aasist(config).eval()
+    need_checkpoint(checkpoint)
     network = Aasist(config).eval()
     try:
         network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
     except Exception as cause:
+        said = " ".join(str(cause).split())  # torch says it in several lines
         raise CheckpointError(
-            f"{checkpoint}: not a checkpoint of {config.name} ({cause}): "
+            f"{checkpoint}: not a checkpoint of {config.name} ({said}): "
             "fetch it anew, or leave it out to run with random weights"
         ) from cause
     return network
+
+
+def need_checkpoint(path: Path) -> None:
+    """Raise `CheckpointError` where there is no file."""
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path}: no such file: name the folder that it is in, or run with random weights"
+        )

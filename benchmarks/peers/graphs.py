@@ -67,11 +67,6 @@ class Recipe:
         return recipe.hexdigest()[:16]
 
 
-def code_of(*folders: Path) -> list[Path]:
-    """The Python files of folders, in an order that does not change."""
-    return sorted(file for folder in folders for file in folder.glob("*.py"))
-
-
 def ensure_graph(recipe: Recipe, make: Callable[[], nn.Module]) -> Path:
     """The graph of [B, window] audio -> outputs; made and kept if the cache has none of it."""
     need_exporters()
@@ -113,13 +108,15 @@ class WindowGraph:
 
 def _export(module: nn.Module, path: Path, recipe: Recipe) -> None:
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
 
     example = 0.1 * torch.randn(2, recipe.window_samples)
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        # Attention as plain products: the exporter knows the strides of no other kind at any batch.
+        with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
             warnings.simplefilter("ignore")  # the exporter warns of its own internals
             torch.onnx.export(  # pyright: ignore[reportUnknownMemberType]
                 module.eval(),
