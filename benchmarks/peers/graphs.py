@@ -52,6 +52,7 @@ class Recipe:
     outputs: Sequence[str]
     window_samples: int
     files: Sequence[Path]  # whose contents decide, code and weights alike
+    is_traced: bool = False  # by torch's older exporter: several times as quick, for plain layers
 
     @property
     def path(self) -> Path:
@@ -111,23 +112,22 @@ def _export(module: nn.Module, path: Path, recipe: Recipe) -> None:
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     example = 0.1 * torch.randn(2, recipe.window_samples)
+    names: dict[str, Any] = {"input_names": [_INPUT], "output_names": list(recipe.outputs)}
+    if recipe.is_traced:
+        axes = {name: {0: "batch"} for name in (_INPUT, *recipe.outputs)}
+        how: dict[str, Any] = {"dynamo": False, "dynamic_axes": axes}
+    else:
+        batch = torch.export.Dim("batch", min=1, max=64)
+        how = {"dynamo": True, "dynamic_shapes": ({0: batch},), "external_data": False}
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)
     try:
         # Attention as plain products: the exporter knows the strides of no other kind at any batch.
         with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
-            warnings.simplefilter("ignore")  # the exporter warns of its own internals
+            warnings.simplefilter("ignore")  # the exporters warn of their own internals
             torch.onnx.export(  # pyright: ignore[reportUnknownMemberType]
-                module.eval(),
-                (example,),
-                path,
-                input_names=[_INPUT],
-                output_names=list(recipe.outputs),
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},),
-                dynamo=True,
-                external_data=False,
-                verbose=False,
+                module.eval(), (example,), path, verbose=False, **names, **how
             )
     finally:
         log.setLevel(level)

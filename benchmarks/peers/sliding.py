@@ -48,7 +48,7 @@ def aasist_recipe(
     folder = Path(__file__).parent
     weights = [] if checkpoint is None else [checkpoint]
     files = [*(folder / name for name in _CODE), *weights]
-    return Recipe(config.name.lower(), _OUTPUTS, window_samples, files)
+    return Recipe(config.name.lower(), _OUTPUTS, window_samples, files, is_traced=True)
 
 
 def fill_window(pcm: Float32s) -> Float32s:
