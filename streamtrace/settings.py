@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     ice_servers: tuple[str, ...] = Field((), description="STUN and TURN URLs.")
 
     events_kept_per_call: int = Field(
-        1_024, ge=16, le=1_048_576, description="A call's older events are no longer held."
+        400, ge=16, le=1_048_576, description="A call's older events are no longer held."
     )
     ended_calls_kept: int = Field(
         200, ge=1, le=1_048_576, description="Ended calls that can still be looked up."

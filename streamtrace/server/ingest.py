@@ -10,10 +10,11 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtrace.errors import CallRejected, ProtocolViolation
-from streamtrace.events.wire import CallEndedEvent, CallScoreEvent
+from streamtrace.events.wire import CALL_ENDED
 from streamtrace.protocols.ingest import MediaStream
 from streamtrace.protocols.pcm import SUBPROTOCOLS, PcmStream
 from streamtrace.protocols.twilio import TwilioStream
+from streamtrace.server.direct import take_directly
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.problems import Refusal, rejection
 from streamtrace.server.query import flag, name, whole
@@ -75,9 +76,10 @@ class Ingest:
             stream, line, wants_events = dialect(), name(socket, "line"), flag(socket, "events")
             with state.streaming(), state.seat() as seat:
                 await socket.accept(_subprotocol(socket))
-                source = self._source(socket, stream)
-                reading = state.spawn(source.read())
+                source = self._source(stream)
                 try:
+                    if not take_directly(socket, source):
+                        state.spawn(source.read(socket))
                     began = await source.began()
                     if began is not None:
                         line = began.parameters.get("line", line)
@@ -88,18 +90,18 @@ class Ingest:
                     await self._run(socket, source, live, wants_events=wants_events)
                     await close(socket, *_ending(live))
                 finally:
-                    reading.cancel()
+                    source.close()
         except Refusal as refusal:
             await _refuse(socket, refusal)
         except CallRejected as cause:
             await _refuse(socket, rejection(cause))
 
-    def _source(self, socket: WebSocket, stream: MediaStream) -> WebSocketSource:
+    def _source(self, stream: MediaStream) -> WebSocketSource:
         ring = AudioRing(
             most_age_s=self._state.settings.ring_ms / 1000,
             on_drop=self._state.metrics.audio_dropped_seconds.inc,
         )
-        return WebSocketSource(socket, stream, self._state.clock, self._patience, ring)
+        return WebSocketSource(stream, self._state.clock, self._patience, ring)
 
     async def _run(
         self, socket: WebSocket, source: WebSocketSource, live: LiveCall, *, wants_events: bool
@@ -132,8 +134,8 @@ async def _scores(live: LiveCall) -> AsyncIterator[str]:
     with live.channel.reader() as reader:
         while not reader.ended:
             for event in await reader.next_events(WAIT_S):
-                if isinstance(event, CallScoreEvent | CallEndedEvent):
-                    yield event.to_json()
+                if event.is_score or event.type == CALL_ENDED:
+                    yield event.text
 
 
 def _ending(live: LiveCall) -> tuple[int, str]:

@@ -11,6 +11,7 @@ import uvicorn
 
 from streamtrace.engine import Engine
 from streamtrace.server.app import create_app
+from streamtrace.server.direct import DirectWebSocket
 from streamtrace.server.listening import base_url
 from streamtrace.server.state import ServerState
 from streamtrace.settings import Settings
@@ -24,9 +25,14 @@ async def serve_until(
     listener: socket.socket,
     *,
     on_ready: Callable[[str], None],
+    engine: Engine | None = None,
 ) -> None:
-    """Serve on the listener until `stop` is set, then drain; `on_ready` is told the base URL."""
-    engine = Engine(settings.model, slots=settings.slots, workers=settings.workers)
+    """Serve on the listener until `stop` is set, then drain; `on_ready` is told the base URL.
+
+    The engine is the settings' own, unless a measurement brings another.
+    """
+    if engine is None:
+        engine = Engine(settings.model, slots=settings.slots, workers=settings.workers)
     async with engine, ServerState(settings, engine) as state:
         url = base_url(settings, listener)
         server = DrainingServer(_config(settings, state), state, stop, lambda: on_ready(url))
@@ -74,7 +80,7 @@ def _config(settings: Settings, state: ServerState) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(state),
         http="httptools",
-        ws="websockets-sansio",
+        ws=DirectWebSocket,
         ws_max_size=settings.frame_limit_bytes,
         ws_per_message_deflate=False,
         lifespan="off",

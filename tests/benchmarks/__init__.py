@@ -1,1 +1,1 @@
-"""Tests of what the benchmarks measure with."""
+"""Tests of the benchmarks."""
