@@ -113,7 +113,7 @@ def _refusal(refused: InvalidStatus) -> Response:
     media_type = answer.headers.get("content-type")
     retry_after = answer.headers.get("retry-after")
     return Response(
-        answer.body,
+        bytes(answer.body or b""),
         answer.status_code,
         {} if retry_after is None else {"retry-after": retry_after},
         media_type,
