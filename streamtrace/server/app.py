@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 import streamtrace
-from streamtrace.server import calls, ingest, limits, operations, problems, streams, whip
+from streamtrace.server import calls, headers, ingest, limits, operations, problems, streams, whip
 from streamtrace.server.local import LocalSwitchboard
 from streamtrace.server.state import ServerState
 
@@ -24,7 +24,7 @@ def create_app(state: ServerState) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(limits.BodyLimit, most_bytes=state.settings.frame_limit_bytes)
-    app.add_middleware(operations.SecurityHeaders)
+    app.add_middleware(headers.SecurityHeaders)
     for part in (operations, calls, streams):
         app.include_router(part.routes(state))
     for way_in in (ingest, whip):

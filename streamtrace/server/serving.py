@@ -12,10 +12,7 @@ from typing import Protocol
 import uvicorn
 from starlette.types import ASGIApp
 
-from streamtrace.engine import Engine
-from streamtrace.server.app import create_app
 from streamtrace.server.listening import base_url
-from streamtrace.server.state import ServerState
 from streamtrace.settings import Settings
 
 PING_S = 20.0
@@ -30,6 +27,11 @@ async def serve_until(
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve on the listener until `stop` is set, then drain; `on_ready` is told the base URL."""
+    # Here, for ingest processes use the rest of this module and have no engine.
+    from streamtrace.engine import Engine
+    from streamtrace.server.app import create_app
+    from streamtrace.server.state import ServerState
+
     engine = Engine(settings.model, slots=settings.slots, workers=settings.workers)
     async with engine, ServerState(settings, engine) as state:
         url = base_url(settings, listener)

@@ -6,14 +6,20 @@ import signal
 import sys
 
 
-def main(arguments: list[str]) -> None:
-    """Take calls in until the line is cut."""
+def main(arguments: list[str]) -> int:
+    """Take calls in until told to stop; the exit code."""
+    from streamtrace.errors import StreamTraceError
     from streamtrace.server.run import new_runner
     from streamtrace.workers.pipes import WorkerEnds
     from streamtrace.workers.process import work
 
-    with new_runner() as runner:
-        runner.run(work(WorkerEnds.from_arguments(arguments)))
+    try:
+        with new_runner() as runner:
+            runner.run(work(WorkerEnds.from_arguments(arguments)))
+    except StreamTraceError as problem:
+        print(f"streamtrace: ingest worker: {problem}", file=sys.stderr)
+        return problem.exit_code
+    return 0
 
 
 if __name__ == "__main__":
@@ -21,4 +27,4 @@ if __name__ == "__main__":
     # then says when to go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -7,7 +7,7 @@ import re
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from streamtrace.server import ingest, limits, operations, problems, whip
+from streamtrace.server import headers, ingest, limits, problems, whip
 from streamtrace.server.problems import problem
 from streamtrace.server.switchboard import Switchboard
 from streamtrace.workers.forward import FarSideGone, Forward
@@ -22,7 +22,7 @@ def ingest_app(board: Switchboard) -> ASGIApp:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     problems.install(app)
     app.add_middleware(limits.BodyLimit, most_bytes=board.settings.frame_limit_bytes)
-    app.add_middleware(operations.SecurityHeaders)
+    app.add_middleware(headers.SecurityHeaders)
     for way_in in (ingest, whip):
         app.include_router(way_in.routes(board))
     return app
