@@ -24,6 +24,7 @@ FIRST_PAUSE_S = 0.1  # before a dead one is started again; twice as long after e
 LONGEST_PAUSE_S = 10.0
 SOUND_S = 30.0  # whoever lived so long died of something new
 STOP_S = 1.6  # to give the last answers; a drain and this end within ten seconds
+LINELESS_S = 2.0
 ROOT = Path(streamtrace.__file__).parent.parent
 
 
@@ -59,7 +60,7 @@ class WorkerPool:
         """Until all of them accept connections; `WorkersFailed` if one of them cannot."""
         for worker in range(len(self._ready)):
             self._keeping.add(asyncio.create_task(self._keep(worker)))
-        ready = asyncio.gather(*(one.wait() for one in self._ready))
+        ready = asyncio.create_task(self._all_ready())
         try:
             await asyncio.wait([ready, *self._keeping], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -76,6 +77,10 @@ class WorkerPool:
             channels.tell(Stop())
         if self._keeping:
             await asyncio.wait(self._keeping, timeout=STOP_S)
+
+    async def _all_ready(self) -> None:
+        for one in self._ready:
+            await one.wait()
 
     async def _keep(self, worker: int) -> None:
         """One worker after another in the same place."""
@@ -117,8 +122,11 @@ class WorkerPool:
             )
             self._serving[worker] = channels
             await channels.serve()
-            if self._is_stopping:
-                return await process.wait()  # whoever waits for us is patient for so long
+            # Without its line it goes by itself; when we stop it has its last answers to give.
+            async with asyncio.timeout(STOP_S if self._is_stopping else LINELESS_S):
+                await process.wait()
+        except TimeoutError:
+            log.error("ingest worker does not go", worker=worker)
         finally:
             self._serving.pop(worker, None)
             if process.returncode is None:
