@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamtrace.server import headers, ingest, limits, problems, whip
 from streamtrace.server.problems import problem
 from streamtrace.server.switchboard import Switchboard
+from streamtrace.server.tasks import OwnedTasks
 from streamtrace.workers.forward import FarSideGone, Forward
 from streamtrace.workers.line import ENGINE_GONE
 
@@ -31,7 +32,10 @@ def ingest_app(board: Switchboard) -> ASGIApp:
 class WorkerApp:
     """Looks at the path alone."""
 
-    def __init__(self, own: ASGIApp, engine: Forward, others: dict[int, Forward]) -> None:
+    def __init__(
+        self, board: OwnedTasks, own: ASGIApp, engine: Forward, others: dict[int, Forward]
+    ) -> None:
+        self._board = board
         self._own = own
         self._engine = engine
         self._others = others
@@ -41,7 +45,8 @@ class WorkerApp:
         path: str = scope["path"]
         if not path.startswith((INGEST, WHIP)):
             try:
-                await self._engine(scope, receive, send)
+                with self._board.streaming():  # what the engine says last is still handed on
+                    await self._engine(scope, receive, send)
             except FarSideGone:
                 await problem(503, ENGINE_GONE)(scope, receive, send)
             return

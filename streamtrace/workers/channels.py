@@ -156,6 +156,7 @@ class WorkerChannels:
                     channel.source.put(read_item(record))
         except RingTorn as torn:
             log.error("ingest worker tore its ring", problem=str(torn))
+            self._bell.close()
             self._link.close()
             return
         self._bell.ring(self._reader.tail)

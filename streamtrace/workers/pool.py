@@ -82,13 +82,22 @@ class WorkerPool:
         for one in self._ready:
             await one.wait()
 
+    def _is_ready(self, worker: int, pid: int) -> None:
+        self._ready[worker].set()
+        if self._has_started:
+            log.info("ingest worker replaced", worker=worker, pid=pid)
+
     async def _keep(self, worker: int) -> None:
         """One worker after another in the same place."""
         loop = asyncio.get_running_loop()
         pause_s = FIRST_PAUSE_S
         while not self._is_stopping:
             began_at = loop.time()
-            code = await self._run(worker)
+            try:
+                code = await self._run(worker)
+            except OSError as cause:  # no process or descriptor to be had now
+                log.error("ingest worker cannot be started", worker=worker, exc_info=cause)
+                code = None
             if self._is_stopping:
                 return
             if not self._has_started:
@@ -110,7 +119,9 @@ class WorkerPool:
                 sock=ours.line, limit=MOST_LINE_BYTES
             )
             link = Link(reader, writer, FROM_WORKER)
-            channels = WorkerChannels(self._state, link, ours, on_ready=self._ready[worker].set)
+            channels = WorkerChannels(
+                self._state, link, ours, on_ready=lambda: self._is_ready(worker, process.pid)
+            )
             link.tell(
                 Hello(
                     worker=worker,

@@ -94,6 +94,7 @@ class Worker:
             stack.callback(hearing.cancel)
             await stack.enter_async_context(self._board)
             app = WorkerApp(
+                self._board,
                 ingest_app(self._board),
                 engine,
                 dict(zip(self._other_sockets(), others, strict=True)),

@@ -90,4 +90,5 @@ class Front:
     async def _start(self, on_ready: Callable[[], None]) -> None:
         await self._listening.wait()
         await self._pool.start()
-        on_ready()
+        if not self._stop.is_set():
+            on_ready()
