@@ -124,7 +124,6 @@ class WorkerChannels:
 
     async def _serve(self, number: int, channel: Channel) -> None:
         """One connection, from its seat to its leaving; see `Ingest` for its twin."""
-        ending: Message = Refused(channel=number, text="the server failed here; its log says where")
         try:
             with self._state.streaming(), self._state.seat() as seat:
                 self.tell(Seated(channel=number))
@@ -137,15 +136,15 @@ class WorkerChannels:
                 )
                 self.tell(Begun(channel=number, call_id=live.id))
                 await self._state.run(channel.source, live)
-                ending = _ended(number, live)
-                self.tell(ending)
+                self.tell(_ended(number, live))
                 await channel.left.wait()
         except CallRejected as cause:
-            ending = Refused(channel=number, text=str(cause))
+            self.tell(Refused(channel=number, text=str(cause)))
+        except Exception:
+            self.tell(Ended(channel=number, reason=EndReason.ENGINE_FAILED, close_code=1011))
+            raise
         finally:
             del self._channels[number]
-            if not isinstance(ending, Ended):
-                self.tell(ending)
 
     def _read(self, head: int) -> None:
         """The ring is written up to here."""
