@@ -52,6 +52,12 @@ class Settings(BaseSettings):
 
     slots: int = Field(256, ge=1, le=65_536, description="Legs that the encoder holds at once.")
     workers: int | None = Field(None, ge=1, le=1024, description="Encoder threads; none: cores.")
+    ingest_workers: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Processes that take calls in; 0: the engine's own does (Linux).",
+    )
     max_calls: int = Field(256, ge=1, le=65_536, description="Calls at once.")
     max_load: float = Field(
         0.85,
