@@ -10,20 +10,24 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime as untyped_onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
-from streamtrace.encoder.cache import TAILS, Array, Cache, Rows, StateShape
+from streamtrace.encoder.cache import FRONT_TAILS, Array, Cache, Rows, StateShape, tail_names
 from streamtrace.errors import BundleError
 from streamtrace.values import Bools, Float32s
 
-STEP_INPUTS = ("pcm", "kv", "conv", "features_tail", "subsample_tail", "steps_done")
-STEP_OUTPUTS = (
-    "embedding",
-    "attention",
-    "activity",
-    "new_kv",
-    "conv_out",
-    "features_tail_out",
-    "subsample_tail_out",
-)
+
+def step_inputs(layers: int) -> tuple[str, ...]:
+    """The graph's inputs: audio, what every layer remembers, and the rest."""
+    parts = ("keys", "values", "conv")
+    memory = (f"{part}_{layer}" for layer in range(layers) for part in parts)
+    return ("pcm", *memory, *FRONT_TAILS, "steps_done")
+
+
+def step_outputs(layers: int) -> tuple[str, ...]:
+    """The graph's outputs: frames, then what to remember, in the order of the inputs."""
+    memory = (f"{part}_{layer}" for layer in range(layers) for part in ("new", "conv_out"))
+    return ("embedding", "attention", "activity", *memory, *(f"{one}_out" for one in FRONT_TAILS))
+
+
 onnxruntime: Any = untyped_onnxruntime
 FATAL_ONLY = 4  # everything less is also raised, or is advice that no operator can follow
 
@@ -63,9 +67,9 @@ class OrtStepRunner:
         the scratch row.
         """
         found = self._step.run({"pcm": pcm, **self._cache.gather(rows)})
-        embedding, attention, activity, new_kv, *tails = found
+        embedding, attention, activity, *memory = found
         kept = np.where(is_lent(), rows, self._cache.scratch_row)
-        self._cache.scatter(kept, new_kv, dict(zip(TAILS, tails, strict=True)))
+        self._cache.scatter(kept, memory)
         return StepFrames(embedding, attention, activity)
 
 
@@ -94,24 +98,28 @@ class OrtStep:
             raise BundleError(
                 f"{step_file}: ONNX Runtime cannot load it ({cause}): export the bundle anew"
             ) from cause
-        self._outputs: list[str] = list(STEP_OUTPUTS)
         self.state_shape = self._read_state_shape(step_file)
+        self._outputs = list(step_outputs(self.state_shape.layers))
 
     def run(self, feeds: Mapping[str, Array]) -> list[Float32s]:
-        """The arrays of STEP_INPUTS -> those of STEP_OUTPUTS, in order, owned by the caller."""
+        """The arrays of `step_inputs` -> those of `step_outputs`, in order, owned by the caller."""
         return self._session.run(self._outputs, feeds)
 
     def _read_state_shape(self, step_file: Path) -> StateShape:
         """Read one row's memory off the graph, so that no second description can disagree."""
         shapes = {one.name: tuple(one.shape[1:]) for one in self._session.get_inputs()}
         outputs = {one.name for one in self._session.get_outputs()}
-        if set(shapes) != set(STEP_INPUTS) or outputs != set(STEP_OUTPUTS):
+        layers = sum(name.startswith("keys_") for name in shapes)
+        wanted = step_inputs(layers or 1)
+        given = step_outputs(layers or 1)
+        if set(shapes) != set(wanted) or outputs != set(given):
             raise BundleError(
-                f"{step_file}: want inputs {', '.join(STEP_INPUTS)} and outputs "
-                f"{', '.join(STEP_OUTPUTS)}; found {', '.join(shapes)} and {', '.join(outputs)}"
+                f"{step_file}: want inputs {', '.join(wanted)} and outputs {', '.join(given)}; "
+                f"found {', '.join(shapes)} and {', '.join(outputs)}: export the bundle anew "
+                "(`python -m trainer reexport`) or install the version that made it"
             )
-        layers, ring, width = shapes["kv"]
-        return StateShape((layers, ring, width), {name: shapes[name] for name in TAILS})
+        tails = {name: shapes[name] for name in tail_names(layers)}
+        return StateShape(layers, shapes["keys_0"], tails)
 
 
 class _Tensor(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamtrace.encoder.cpu import STEP_OUTPUTS, OrtStep, OrtStepRunner
+from streamtrace.encoder.cpu import OrtStep, OrtStepRunner, step_outputs
 from streamtrace.encoder.cuda import cuda_absence
 from streamtrace.errors import BundleError
 from streamtrace.values import CONTEXT_SAMPLES, STEP_FRAMES, STEP_SAMPLES, Bools, Float32s
@@ -66,7 +66,24 @@ def test_a_graph_with_other_names_is_refused(tmp_path: Path) -> None:
         node.input[:] = ["other" if name == "embedding" else name for name in node.input]
     graph.graph.output[0].name = "other"
     onnx.save(graph, tmp_path / "step.onnx")
-    with pytest.raises(BundleError, match=r"want inputs pcm.*outputs embedding.*found.*other"):
+    refusal = r"want inputs pcm.*outputs embedding.*found.*other.*anew"
+    with pytest.raises(BundleError, match=refusal):
+        OrtStep(tmp_path / "step.onnx")
+
+
+def test_a_graph_of_an_earlier_contract_is_refused(tmp_path: Path) -> None:
+    from onnx import TensorProto, helper, save
+
+    names = ("pcm", "kv", "conv", "features_tail", "subsample_tail", "steps_done")
+    ends = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4]) for name in one]
+        for one in (names, ("embedding",))
+    ]
+    node = helper.make_node("Identity", ["kv"], ["embedding"])
+    opset = [helper.make_opsetid("", 18)]
+    graph = helper.make_graph([node], "earlier", *ends)
+    save(helper.make_model(graph, opset_imports=opset, ir_version=10), tmp_path / "step.onnx")
+    with pytest.raises(BundleError, match=r"want inputs pcm, keys_0.*found pcm, kv.*reexport"):
         OrtStep(tmp_path / "step.onnx")
 
 
@@ -74,7 +91,7 @@ def test_the_packaged_step_has_outputs_of_known_shape() -> None:
     import onnx
 
     graph = onnx.load(default_bundle().step_path).graph
-    assert tuple(output.name for output in graph.output) == STEP_OUTPUTS
+    assert tuple(output.name for output in graph.output) == step_outputs(4)
     for output in graph.output:
         first, *others = output.type.tensor_type.shape.dim
         assert first.dim_param

@@ -15,8 +15,9 @@ from streamtrace.audio.steps import Stepper
 from streamtrace.encoder.batcher import Encoder, Slot
 from streamtrace.encoder.bundle import Bundle
 from streamtrace.encoder.cache import Rows
-from streamtrace.encoder.conformer import StreamingConformer, advance
+from streamtrace.encoder.conformer import StreamingConformer
 from streamtrace.encoder.cpu import OrtStepRunner, StepFrames
+from streamtrace.encoder.step import CachedStep, advance
 from streamtrace.errors import EncoderFailed
 from streamtrace.values import (
     CONTEXT_SAMPLES,
@@ -98,18 +99,37 @@ async def alone(bundle: Bundle, pcm: Float32s) -> Float32s:
 def test_torch_steps_equal_torch_offline(model: tuple[StreamingConformer, Bundle]) -> None:
     encoder, _ = model
     pcm = speech(23)
-    state = encoder.initial_state(1)
+    cached = CachedStep(encoder)
+    state = cached.initial_state(1)
     rows: list[Float32s] = []
     with torch.no_grad():
         for step in steps_of(pcm):
-            outputs = encoder.step(torch.from_numpy(step.pcm)[None], *state)
-            state = advance(state, outputs)
-            embedding, attention, activity = outputs[:3]
+            pcm_of_step = torch.from_numpy(step.pcm)[None]
+            embedding, attention, activity, memory = cached(pcm_of_step, *state)
+            state = advance(state, memory)
             parts = [embedding[0], attention[0, :, None], activity[0, :, None]]
             rows.append(torch.cat(parts, -1).numpy())
     np.testing.assert_allclose(
         np.concatenate(rows), offline(encoder, pcm), atol=OFFLINE_TOLERANCE, rtol=0
     )
+
+
+def test_short_numbers_stay_near_and_leave_the_signature_alone() -> None:
+    encoder = default_encoder()
+    pcm = speech(12)
+    cached = CachedStep(encoder, dtype=torch.bfloat16)
+    state, rows = cached.initial_state(1), list[Float32s]()
+    assert {part.dtype for layer in state.layers for part in layer} == {torch.bfloat16}
+    with torch.no_grad():
+        for step in steps_of(pcm):
+            embedding, _, _, memory = cached(torch.from_numpy(step.pcm)[None], *state)
+            state = advance(state, memory)
+            rows.append(embedding[0].numpy())
+    found, width = np.concatenate(rows), encoder.config.width
+    exact = offline(encoder, pcm)[:, : encoder.config.embedding_width]
+    np.testing.assert_allclose(found[:, width:], exact[:, width:], atol=OFFLINE_TOLERANCE, rtol=0)
+    off = np.abs(found[:, :width] - exact[:, :width])
+    assert off.mean() < 0.02 * np.abs(exact[:, :width]).mean()
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-4, 0.1, 1.0])
