@@ -111,14 +111,17 @@ class Front(nn.Module):
         super().__init__()
         self.spectrum, self.features, self.signature = spectrum, features, signature
 
-    def forward(self, pcm: Tensor, *, with_signature: bool = True) -> tuple[Tensor, Tensor]:
-        """[B, CONTEXT_SAMPLES + 640 * N] -> features [B, 4N, F], signature [B, N, G or 0]."""
+    def forward(self, pcm: Tensor, *, with_signature: bool = True) -> tuple[Tensor, list[Tensor]]:
+        """[B, CONTEXT_SAMPLES + 640 * N] -> features [B, 4N, F] and the signature's columns.
+
+        They come in parts [B, N, ...], for whoever has more to put beside them.
+        """
         if not (with_signature and self.signature.config.width):
             features = self.features(self.spectrum.power(pcm))[:, LOOKBACK_FRAMES:]
-            return features, features[:, ::FEATURES_PER_FRAME, :0]
+            return features, [features[:, ::FEATURES_PER_FRAME, :0]]
         spectra = self.spectrum(pcm)
         features = self.features(spectra.power)
-        return features[:, LOOKBACK_FRAMES:], self.signature(spectra, features)
+        return features[:, LOOKBACK_FRAMES:], self.signature.parts(spectra, features)
 
 
 class StreamingConformer(nn.Module):
@@ -157,7 +160,8 @@ class StreamingConformer(nn.Module):
         G is 0 while training.
         """
         front = Front(self.spectrum, self.features, self.signature)
-        return front(pcm, with_signature=self.measures_signature)
+        features, signature = front(pcm, with_signature=self.measures_signature)
+        return features, torch.cat(signature, dim=-1)
 
     @property
     def measures_signature(self) -> bool:

@@ -64,10 +64,11 @@ class Signature(nn.Module):
             config.low_cepstra, features.low_bands
         )  # the level, the last feature, takes no part
         far = np.arange(LEAST_LAG, MOST_LAG, LAG_STEP)
+        bands = even_bands(config.bands) / FEATURES_PER_FRAME  # of sums over a frame
         unit = PHASE_FLOOR / POWER_FLOOR  # powers come in units of the one, lags leave in the other
         for name, matrix in (
             ("cepstra", cepstra),
-            ("bands", even_bands(config.bands) / FEATURES_PER_FRAME),  # summed over a frame before
+            ("bands", bands),
             ("rough", rough_matrix()),
             ("near_lags", unit * lag_matrix(np.arange(config.order + 1))),
             ("far_lags", unit * lag_matrix(np.append(far, 0))),  # the last is the energy
@@ -84,14 +85,18 @@ class Signature(nn.Module):
 
     def forward(self, spectra: Spectra, features: Tensor) -> Tensor:
         """Spectra and their features [B, M, F] -> [B, N, width], M = 4N + LOOKBACK_FRAMES."""
-        parts: list[Tensor] = []
-        if self.config.wide_cepstra + self.config.low_cepstra:
-            parts.append(self._cepstra(features))
-        if self.config.bands:
-            parts += [*self._phases(spectra), *self._fine(spectra.power)]
-        if self.config.order:
-            parts.append(self._prediction(spectra.power))
-        return torch.cat(parts, dim=-1)
+        return torch.cat(self.parts(spectra, features), dim=-1)
+
+    def parts(self, spectra: Spectra, features: Tensor) -> list[Tensor]:
+        """The same, each group of columns by itself."""
+        config, power = self.config, spectra.power
+        # Spectra are the largest of all: read first, while they are still near.
+        phases = self._phases(spectra) if config.bands else []
+        fine = self._fine(power) if config.bands else []
+        prediction = [self._prediction(power)] if config.order else []
+        has_cepstra = config.wide_cepstra + config.low_cepstra > 0
+        cepstra = [self._cepstra(features)] if has_cepstra else []
+        return [*cepstra, *phases, *fine, *prediction]
 
     def _cepstra(self, features: Tensor) -> Tensor:
         """Cepstra, and how much each moves in 10 ms, in 30 ms, and off a straight line."""
@@ -109,21 +114,19 @@ class Signature(nn.Module):
         A steady sinusoid turns by the same angle from frame to frame: the cosine of the second
         difference is 1; for noise its mean is 0. The first frame is of no use here.
         """
-        now = phasors(spectra.real, spectra.imaginary, spectra.power)
-        between = phasors(
-            spectra.real_between,
-            spectra.imaginary_between,
+        whole = phasors(spectra.real, spectra.imaginary, spectra.power)
+        power_between = (
             spectra.real_between * spectra.real_between
-            + spectra.imaginary_between * spectra.imaginary_between,
+            + spectra.imaginary_between * spectra.imaginary_between
         )
-        before = (now[0][:, 1:-1], now[1][:, 1:-1])
-        now = (now[0][:, 2:], now[1][:, 2:])
+        between = phasors(spectra.real_between, spectra.imaginary_between, power_between)
+        before, now = (whole[0][:, 1:-1], whole[1][:, 1:-1]), (whole[0][:, 2:], whole[1][:, 2:])
         x, y = turn(before, now)  # over 10 ms
         steady, scatter = turn((x[:, :-1], y[:, :-1]), (x[:, 1:], y[:, 1:]))
         first_x, first_y = turn(before, between)  # over the first 5 ms
         second_x, second_y = turn(between, now)  # and the other
         # Two 5-ms second differences end with and just before each 10-ms window; both compare the
-        # first half's turn, with the half before it and with the half behind it.
+        # first half's turn, with the half behind it and with the half before it.
         quick = first_x[:, 1:] * (second_x[:, 1:] + second_x[:, :-1])
         quick = quick + first_y[:, 1:] * (second_y[:, 1:] + second_y[:, :-1])
         return [

@@ -113,7 +113,7 @@ class CachedStep(nn.Module):
         attention = self.attention_second(torch.tanh(self.attention_first(x)))
         learned = x.reshape(batch, STEP_FRAMES, -1).float()
         return (
-            torch.cat([learned, signature], dim=-1),
+            torch.cat([learned, *signature], dim=-1),
             attention.reshape(batch, STEP_FRAMES).float(),
             self.activity_head(x).reshape(batch, STEP_FRAMES).float(),
             Memory(tuple(left_behind), features[:, -1:], subsample_out),
@@ -236,10 +236,16 @@ class _Subsampling(nn.Module):
 
     def forward(self, seen: Tensor, subsample_tail: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 1 + 24, F], [B, C, 1, F / 2] -> [B * 6, width], new tail."""
-        half = functional.silu(self.first(seen[:, None]))
-        quarter = functional.silu(self.second(torch.cat([subsample_tail, half], dim=2)))
+        half = functional.silu(self.first(seen[:, None]))  # [B, C, 12, F / 2]
+        # The tail is seen by the first frame alone: apart from the rest, which then stays in the
+        # layout that its runtime likes. So does the next tail, for which the last is made twice.
+        weight, bias = self.second.weight, self.second.bias
+        rest = functional.conv2d(half, weight, bias, stride=2, padding=1)
+        early = functional.conv2d(subsample_tail, weight[:, :, :1], stride=(1, 2), padding=(0, 1))
+        early = functional.pad(early, (0, 0, 0, STEP_FRAMES - 1))
+        quarter = functional.silu(rest + early)
         flat = quarter.permute(0, 2, 1, 3).reshape(-1, self.project.weight.shape[1])
-        return self.project(flat), half[:, :, -1:]
+        return self.project(flat), functional.silu(self.first(seen[:, None, -3:]))
 
 
 def depthwise(conv: nn.Conv1d, seen: Tensor) -> Tensor:
