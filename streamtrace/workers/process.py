@@ -114,9 +114,12 @@ class Worker:
         """The public port, and for the other processes a socket that needs no TLS."""
         own_socket = worker_socket(self._folder, self._hello.worker)
         own_socket.unlink(missing_ok=True)  # of the one before in this place
-        listening, done = asyncio.Event(), asyncio.Event()
+        listening = asyncio.Event()
         private = DrainingServer(
-            config(self._settings, app, unix_socket=own_socket), Idle(), done, listening.set
+            config(self._settings, app, unix_socket=own_socket),
+            self._board,
+            self._stop,
+            listening.set,
         )
         public = DrainingServer(
             config(self._settings, app), self._board, self._stop, self._say_ready
@@ -127,7 +130,6 @@ class Worker:
             with bind(*self._hello.address, shared=True) as listener:
                 listener.listen(BACKLOG)
                 await public.serve([listener])
-            done.set()
 
     def _say_ready(self) -> None:
         self._link.tell(Ready())
@@ -148,10 +150,3 @@ class Worker:
         finally:
             self._line.cut()
             self._stop.set()
-
-
-class Idle:
-    """A server behind another one has nothing of its own to end."""
-
-    async def drain(self) -> None:
-        """At once."""
