@@ -24,7 +24,7 @@ log = structlog.get_logger()
 FIRST_PAUSE_S = 0.1  # before a dead one is started again; twice as long after each failure
 LONGEST_PAUSE_S = 10.0
 SOUND_S = 30.0  # whoever lived so long died of something new
-STOP_S = 1.6  # to give the last answers; a drain and this end within ten seconds
+STOP_S = 1.5  # to give the last answers; a drain and this end within ten seconds
 LINELESS_S = 2.0
 ROOT = Path(streamtrace.__file__).parent.parent
 
@@ -142,7 +142,7 @@ class WorkerPool:
             async with asyncio.timeout(STOP_S if self._is_stopping else LINELESS_S):
                 await process.wait()
         except TimeoutError:
-            log.error("ingest worker does not go", worker=worker)
+            log.info("ingest worker killed, for it did not go", worker=worker)
         finally:
             self._serving.pop(worker, None)
             code = await self._reap(process)
