@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+import structlog
 import uvicorn
 
 from streamtrace.engine import Engine
@@ -14,6 +15,8 @@ from streamtrace.server.app import create_app
 from streamtrace.server.listening import base_url
 from streamtrace.server.state import ServerState
 from streamtrace.settings import Settings
+
+log = structlog.get_logger()
 
 LAST_ANSWERS_S = 1  # after the drain, for requests that are still being answered
 
@@ -26,7 +29,14 @@ async def serve_until(
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve on the listener until `stop` is set, then drain; `on_ready` is told the base URL."""
-    engine = Engine(settings.model, slots=settings.slots, workers=settings.workers)
+    engine = Engine(
+        settings.model,
+        slots=settings.slots,
+        workers=settings.workers,
+        device=settings.device,
+        precision=settings.precision,
+    )
+    log.info("encoder chosen", device=engine.backend.device, why=engine.backend.text)
     async with engine, ServerState(settings, engine) as state:
         url = base_url(settings, listener)
         server = DrainingServer(_config(settings, state), state, stop, lambda: on_ready(url))

@@ -8,14 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from streamtrace.commands.doctor import CHECKS, Finding, State, listening_port
+from streamtrace.commands.doctor import CHECKS, Finding, State, backend, listening_port
 from tests.commands.cli import RunCli
 
 
 def test_doctor_is_content_here(run_cli: RunCli) -> None:
     outcome = run_cli("doctor")
     assert (outcome.code, outcome.err) == (0, "")
-    for word in ("python", "onnxruntime", "cuda", "model", "ffmpeg", "portaudio", "port"):
+    for word in (
+        "python",
+        "onnxruntime",
+        "cuda",
+        "backend",
+        "model",
+        "ffmpeg",
+        "portaudio",
+        "port",
+    ):
         assert word in outcome.out
 
 
@@ -35,6 +44,16 @@ def test_a_port_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         finding = listening_port()
     assert finding.state is State.MISSING
     assert "--port" in finding.remedy
+
+
+def test_the_backend_is_told_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STREAMTRACE_DEVICE", "cpu")
+    assert backend().detail == "cpu in fp32 by onnxruntime: device=cpu"
+    monkeypatch.setenv("STREAMTRACE_PRECISION", "bf16")
+    finding = backend()
+    assert finding.state is State.FAILS
+    assert "precision=bf16" in finding.detail
 
 
 def test_wrong_settings_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
