@@ -122,13 +122,12 @@ class _Ensemble:
     def __init__(self, ensemble: Ensemble, place: torch.device) -> None:
         self._shape = ensemble.embed_weight.shape  # members, hidden units, embedding
         self._mean, self._scale = _moved(ensemble.mean, place), _moved(ensemble.scale, place)
-        self._hidden_weight = _moved(ensemble.hidden_weight, place)
+        self._first_weight = _moved(ensemble.first_weight.matrix, place)
         self._hidden_bias = _moved(ensemble.hidden_bias, place)
         self._embed_weight = _moved(ensemble.embed_weight, place)
         self._embed_bias = _moved(ensemble.embed_bias, place)
         self._class_weight = _moved(ensemble.class_weight, place)
         self._class_bias = _moved(ensemble.class_bias, place)
-        self._linear_weight = _moved(ensemble.linear_weight, place)
         self._linear_bias = _moved(ensemble.linear_bias, place)
         self._share, self._sources = ensemble.linear_share, ensemble.sources
 
@@ -137,11 +136,12 @@ class _Ensemble:
         members, units, size = self._shape
         x = (statistics - self._mean) / self._scale
         x = x.clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
-        hidden = functional.relu(x @ self._hidden_weight + self._hidden_bias)
+        first, joined = x @ self._first_weight, members * units
+        hidden = functional.relu(first[:, :joined] + self._hidden_bias)
         each = hidden.view(-1, members, units).transpose(0, 1)  # [M, N, H]
         inner = each @ self._embed_weight + self._embed_bias  # [M, N, E]
         classes = inner @ self._class_weight + self._class_bias  # [M, N, 1 + S + F]
-        linear = x @ self._linear_weight + self._linear_bias  # [N, S + F]
+        linear = first[:, joined:] + self._linear_bias  # [N, S + F]
         cut = 1 + self._sources
         unit = _unit(inner).transpose(0, 1).reshape(-1, members * size) * members**-0.5
         return unit, _Said(

@@ -8,23 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from streamtrace.commands.doctor import CHECKS, Finding, State, backend, listening_port
+from streamtrace.commands.doctor import (
+    CHECKS,
+    Finding,
+    State,
+    backend,
+    ingest_processes,
+    listening_port,
+)
 from tests.commands.cli import RunCli
 
 
 def test_doctor_is_content_here(run_cli: RunCli) -> None:
     outcome = run_cli("doctor")
     assert (outcome.code, outcome.err) == (0, "")
-    for word in (
-        "python",
-        "onnxruntime",
-        "cuda",
-        "backend",
-        "model",
-        "ffmpeg",
-        "portaudio",
-        "port",
-    ):
+    words = "python onnxruntime cuda backend model ffmpeg portaudio ingest port"
+    for word in words.split():
         assert word in outcome.out
 
 
@@ -54,6 +53,15 @@ def test_the_backend_is_told_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyP
     finding = backend()
     assert finding.state is State.FAILS
     assert "precision=bf16" in finding.detail
+
+
+def test_how_many_processes_take_calls_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "the engine's process" in ingest_processes().detail
+    monkeypatch.setenv("STREAMTRACE_INGEST_WORKERS", "3")
+    assert "3 processes" in ingest_processes().detail
+    monkeypatch.setenv("STREAMTRACE_INGEST_WORKERS", "-1")
+    assert ingest_processes().state is State.FAILS
 
 
 def test_wrong_settings_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
