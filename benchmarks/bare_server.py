@@ -14,6 +14,7 @@ import signal
 import sys
 
 from streamtrace.server.listening import listen
+from streamtrace.server.run import spare_what_is_loaded
 from streamtrace.settings import Settings, load_settings
 
 
@@ -21,6 +22,10 @@ async def serve(settings: Settings, *, drop: bool) -> None:
     """Until SIGTERM or Ctrl-C."""
     from benchmarks.bare_engine import BareEngine
     from streamtrace.server.serving import serve_until
+
+    def ready(url: str) -> None:
+        spare_what_is_loaded()
+        print(f"listening on {url}", file=sys.stderr, flush=True)
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -31,7 +36,7 @@ async def serve(settings: Settings, *, drop: bool) -> None:
             stop,
             settings,
             listener,
-            on_ready=lambda url: print(f"listening on {url}", file=sys.stderr, flush=True),
+            on_ready=ready,
             engine=BareEngine(settings, drop=drop),
         )
 

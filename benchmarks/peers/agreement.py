@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.peers.reencode import WindowEncoder
+from streamtrace.audio.steps import Stepper
 from streamtrace.encoder.bundle import Bundle
-from streamtrace.encoder.cpu import OrtStepRunner
-from streamtrace.events.events import CallScore
+from streamtrace.encoder.runner import CpuRunner, StepBatch
 from streamtrace.fusion.model import TraceModel
 from streamtrace.fusion.policy import decide
-from streamtrace.session import CallSession
 from streamtrace.tracing.accumulate import pool_frames, statistics
 from streamtrace.tracing.logits import log_sigmoid
 from streamtrace.values import (
@@ -24,8 +23,6 @@ from streamtrace.values import (
     AudioChunk,
     Bools,
     Float32s,
-    Frames,
-    Leg,
     Step,
     Verdict,
 )
@@ -61,40 +58,25 @@ class Comparison:
 
     def __init__(self, bundle: Bundle) -> None:
         self._model = bundle.trace_model
-        self._runner = OrtStepRunner(bundle.step_path, slots=1)
+        self._runner = CpuRunner(bundle, slots=1)
         self._encoder = WindowEncoder(bundle)
-        self._row = np.zeros(1, np.int64)
 
     def hops(self, pcm: Float32s) -> list[Hop]:
         """[T] -> every hop that has a whole window behind it."""
-        self._runner.reset(self._row)
-        session = CallSession(self._model)
-        session.open_leg(Leg.CALLER, "L16", 16_000)
-        steps, _ = session.feed_audio(Leg.CALLER, AudioChunk(0, pcm))
+        self._runner.reset([0])
         window: deque[Step] = deque(maxlen=WINDOW_STEPS)
         found: list[Hop] = []
-        for step in steps:
+        for step in Stepper().feed(AudioChunk(0, pcm)).steps:
             window.append(step)
-            for event in session.feed_frames(Leg.CALLER, self._encode(step)):
-                if not isinstance(event, CallScore) or len(window) < WINDOW_STEPS:
-                    continue
-                cached = event.window_decision
-                assert cached is not None
-                verdict, probability = self._decide_anew(window)
-                found.append(
-                    Hop(
-                        step.index,
-                        cached.verdict,
-                        verdict,
-                        cached.spoof_probability,
-                        probability,
-                    )
-                )
+            answers = self._runner.run(StepBatch.of([0], [step]))
+            if answers is None or len(window) < WINDOW_STEPS:
+                continue
+            cached = answers.each()[0].window
+            likely = cached.spoof_probability
+            held = decide(Verdict.NO_SPEECH, likely, cached.speech_ms, self._model.policy)
+            verdict, probability = self._decide_anew(window)
+            found.append(Hop(step.index, held, verdict, likely, probability))
         return found
-
-    def _encode(self, step: Step) -> Frames:
-        frames = self._runner.run(self._row, step.pcm[None], lambda: np.ones(1, np.bool_))
-        return Frames(step.index, frames.embedding[0], frames.attention[0], frames.activity[0])
 
     def _decide_anew(self, window: Iterable[Step]) -> tuple[Verdict, float]:
         steps = list(window)

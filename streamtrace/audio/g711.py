@@ -29,7 +29,7 @@ class Law:
 
     def decode(self, payload: bytes) -> Float32s:
         """T bytes -> [T]."""
-        return self.levels[np.frombuffer(payload, np.uint8)]
+        return self.levels.take(np.frombuffer(payload, np.uint8))
 
     def encode(self, pcm: Float32s) -> bytes:
         """[T] -> T bytes, each the nearest level."""

@@ -41,17 +41,16 @@ class Track:
 
     def feed(self, number: int | None, stamp_ms: int | None, payload: bytes) -> list[Placed]:
         """Frames whose turn it is now; an unnumbered one always has its turn."""
-        frame = _Frame(stamp_ms, payload)
         if number is None:
-            return self._place(frame, missing=0)
+            return self._place(stamp_ms, payload, missing=0)
         if number == self._next and not self._held and self._placed is not None:
             self._placed, self._next = number, number + 1  # as nearly always
-            return self._place(frame, missing=0)
+            return self._place(stamp_ms, payload, missing=0)
         if self._next is None:
             self._next = min(number, 1)  # counters begin at 1, so an earlier frame may follow
         if number < self._next or number in self._held:
             return []
-        self._held[number] = frame
+        self._held[number] = _Frame(stamp_ms, payload)
         return self._release(MOST_HELD)
 
     def flush(self) -> list[Placed]:
@@ -65,16 +64,16 @@ class Track:
             if number != self._next and len(self._held) <= most_held:
                 break
             missing = number - self._placed - 1 if self._placed is not None else 0
-            placed += self._place(self._held.pop(number), missing=missing)
+            placed += self._place(*self._held.pop(number), missing=missing)
             self._placed, self._next = number, number + 1
         return placed
 
-    def _place(self, frame: _Frame, *, missing: int) -> list[Placed]:
-        samples = len(frame.payload) // self._bytes_per_sample
-        start = self._start(frame.stamp_ms, missing)
+    def _place(self, stamp_ms: int | None, payload: bytes, *, missing: int) -> list[Placed]:
+        samples = len(payload) // self._bytes_per_sample
+        start = self._start(stamp_ms, missing)
         self._end = start + samples
         self._frame_samples = samples or self._frame_samples
-        return [Placed(start, frame.payload)] if samples else []
+        return [Placed(start, payload)] if samples else []
 
     def _start(self, stamp_ms: int | None, missing: int) -> int:
         stamped = None if stamp_ms is None else stamp_ms * self._rate_hz // 1000

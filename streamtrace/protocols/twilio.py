@@ -139,7 +139,7 @@ def _payload(media: JsonObject) -> bytes:
 
 
 def _media_of(leg: Leg, placed: list[Placed]) -> list[IngestEvent]:
-    return [Media(leg, frame.start_sample, frame.payload) for frame in placed]
+    return [Media(leg, start_sample, payload) for start_sample, payload in placed]
 
 
 def _dtmf(dtmf: JsonObject) -> list[IngestEvent]:

@@ -86,14 +86,15 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
             end = at + head + length
             if end > have:
                 break
-            first = data[at]
-            if first in PLAIN and self._is_open():
-                payload = apply_mask(data[at + head : end], data[at + head - 4 : at + head])
-                self._take(payload, data[at:end], is_text=first == WHOLE_TEXT)
-            else:
+            message = self._message(data, at, at + head, end)
+            if message is None:
                 super().data_received(data[at:end])
+            else:
+                assert self._taker is not None
+                self._taker.take(message)
             at = end
-        self._part = data[at:]
+        if at < have:
+            self._part = data[at:]
         if have > MUCH_BYTES and not self.read_paused and not self.transport.is_closing():
             self.transport.pause_reading()
             self.loop.call_soon(self._go_on_reading)
@@ -104,26 +105,24 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         if self._taker is not None:
             self._go_on_reading()
 
-    def _take(self, payload: bytes, frame: bytes, *, is_text: bool) -> None:
-        assert self._taker is not None
-        if not is_text:
-            self._taker.take(payload)
-            return
+    def _message(self, data: bytes, at: int, body: int, end: int) -> str | bytes | None:
+        """The message that this whole frame is, if the taker is to have it from here."""
+        first = data[at]
+        if (
+            first not in PLAIN
+            or self._taker is None
+            or self.conn.state is not OPEN
+            or self.conn.current_size is not None  # amid a message in parts
+            or self.close_sent
+        ):
+            return None
+        payload = apply_mask(data[body:end], data[body - 4 : body])
+        if first == WHOLE_BINARY:
+            return payload
         try:
-            text = payload.decode()
+            return payload.decode()
         except UnicodeDecodeError:
-            super().data_received(frame)
-            return
-        self._taker.take(text)
-
-    def _is_open(self) -> bool:
-        """Whether a message may come now, and goes to a taker."""
-        return (
-            self._taker is not None
-            and self.conn.state is OPEN
-            and self.conn.current_size is None  # not amid a message in parts
-            and not self.close_sent
-        )
+            return None
 
     def _divert(self, taker: Taker) -> None:
         """What came before goes first."""

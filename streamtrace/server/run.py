@@ -6,6 +6,7 @@ What takes its time is imported when the port is ours, so that a taken port is t
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -59,6 +60,15 @@ async def _until_told(serving: Serving) -> int:
     return code
 
 
+def spare_what_is_loaded() -> None:
+    """Have the garbage collector never look again at what is there when the first call comes.
+
+    It would stop all calls for a tenth of a second every few minutes, to find nothing.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def new_runner() -> asyncio.Runner:
     """The cheapest event loop there is here."""
     if sys.platform == "win32":
@@ -69,4 +79,5 @@ def new_runner() -> asyncio.Runner:
 
 
 def _say_listening(url: str) -> None:
+    spare_what_is_loaded()
     print(f"listening on {url}", file=sys.stderr, flush=True)
