@@ -100,7 +100,7 @@ class DeviceHeard:
 
 def pool_frames(embedding: Tensor, logits: Tensor, mask: Tensor) -> DevicePool:
     """[B, T, D], [B, T], [B, T] -> [B]; frames outside the mask have no say."""
-    masked = torch.where(mask, logits, EMPTY_PEAK)
+    masked = logits.masked_fill(~mask, EMPTY_PEAK)
     peak = masked.amax(dim=-1)
     weights = torch.exp(masked - peak[:, None]) * mask
     row = weights[:, None]
@@ -127,7 +127,7 @@ def merge(a: DevicePool, b: DevicePool) -> DevicePool:
 
 def merge_row(pools: DevicePool, mask: Tensor) -> DevicePool:
     """[B, N], [B, N] -> [B]: those in the mask merged at once."""
-    peaks = torch.where(mask, pools.peak, EMPTY_PEAK)
+    peaks = pools.peak.masked_fill(~mask, EMPTY_PEAK)
     peak = peaks.amax(dim=-1)
     share = torch.exp(peaks - peak[:, None]) * mask
     row = share[:, None]
