@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 
 MEMORY_S = 1.0  # over which the load is averaged
+FIRST_S = 0.25  # that the first measurement is believed to have taken
 NEW_FOR_S = 2.0  # how long a call is new: its share does not show in the average yet
 FEW_LEGS = 16  # with fewer, what else runs hides what one leg costs
 LEAST_SHARE = 1 / 1000  # of the machine, that a leg is believed to cost at least
@@ -46,7 +47,8 @@ class Admission:
 
     def note(self, load: Load, *, legs: int, now_s: float) -> None:
         """Take a measurement in; `legs` were there while it was made."""
-        since_s = math.inf if self._noted_at_s is None else now_s - self._noted_at_s
+        # Before the first measurement a machine counts as idle: starting up is no load of calls.
+        since_s = FIRST_S if self._noted_at_s is None else now_s - self._noted_at_s
         kept = math.exp(-max(0.0, since_s) / MEMORY_S)
         self.load = kept * self.load + (1 - kept) * load.busiest
         self.late_ms = kept * self.late_ms + (1 - kept) * load.late_ms

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("STREAMTRACE_MAX_LOAD", "1000")  # servers take calls however busy tests are
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported; cores are few
 
 BROWSER_KEY = pytest.StashKey["BrowserWatch"]()

@@ -79,6 +79,12 @@ def test_an_idle_machine_that_is_late_takes_calls() -> None:
     assert admission.refusal(10.0) is None
 
 
+def test_starting_up_is_no_load_of_calls() -> None:
+    admission = Admission(0.8)
+    admission.note(load(1.0, late_ms=900.0), legs=0, now_s=0.0)
+    assert admission.refusal(0.0) is None
+
+
 def test_one_busy_moment_is_not_a_busy_machine() -> None:
     admission = settled(0.3, legs=100)
     admission.note(load(1.0), legs=100, now_s=10.0)

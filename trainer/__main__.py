@@ -1,4 +1,4 @@
-"""The trainer's command line: `python -m trainer prepare|doctor|train|evaluate|export`."""
+"""The trainer's command line: `python -m trainer prepare|doctor|train|evaluate|export|...`."""
 
 from __future__ import annotations
 
@@ -134,6 +134,13 @@ def _export(options: argparse.Namespace) -> None:
     print(options.out)
 
 
+def _reexport(options: argparse.Namespace) -> None:
+    from trainer.export import reexport_step
+
+    bundle = reexport_step(options.bundle)
+    print(f"{bundle.path}: {bundle.ref.id}, sha256 {bundle.ref.sha256}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -232,6 +239,12 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True)
     export.add_argument("--id", default="default-2")
     export.set_defaults(run=_export)
+
+    reexport = commands.add_parser(
+        "reexport", help="write a bundle's step anew, from its own weights, where it lies"
+    )
+    reexport.add_argument("bundle", type=Path, help="a model directory")
+    reexport.set_defaults(run=_reexport)
     return parser
 
 

@@ -5,32 +5,38 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
 import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
 from safetensors.numpy import save
-from torch import Tensor, nn
+from safetensors.torch import load_file
+from torch import Tensor
 
 from streamtrace.encoder.bundle import (
     CARD_FILE,
     ENCODER_FILE,
     FORMAT,
     HEADS_FILE,
+    LISTED_FILES,
     MANIFEST_FILE,
     METADATA_FILE,
     STEP_FILE,
+    Bundle,
     load_bundle,
 )
-from streamtrace.encoder.conformer import State, StreamingConformer
-from streamtrace.encoder.cpu import STEP_INPUTS, STEP_OUTPUTS, OrtStep
+from streamtrace.encoder.conformer import EncoderConfig, StreamingConformer
+from streamtrace.encoder.cpu import OrtStep, step_inputs, step_outputs
+from streamtrace.encoder.step import CachedStep, LayerState, Memory
 from streamtrace.values import CONTEXT_SAMPLES, STEP_SAMPLES
 
 PARITY_BATCHES = (1, 3, 8)
@@ -47,17 +53,19 @@ def export_step(encoder: StreamingConformer, path: Path) -> None:
 
     Raises `ExportFailed` where any output is further than 1e-4 from torch's at B = 1, 3 or 8.
     """
-    step = _Step(encoder).eval()  # eval on the wrapper: the exporter restores the mode it found
-    example = _random_inputs(encoder, batch=2, seed=0)
-    batch = torch.export.Dim("batch", min=1, max=4096)
+    step = CachedStep(encoder)
+    example = _random_inputs(step, batch=2, seed=0)
+    layers = encoder.config.layers
+    batch = {0: torch.export.Dim("batch", min=1, max=4096)}
+    memory = tuple(LayerState(batch, batch, batch) for _ in range(layers))  # type: ignore[arg-type]
     with _quiet_exporter():
         torch.onnx.export(  # pyright: ignore[reportUnknownMemberType]
             step,
             example,
             path,
-            input_names=list(STEP_INPUTS),
-            output_names=list(STEP_OUTPUTS),
-            dynamic_shapes=tuple({0: batch} for _ in example),
+            input_names=list(step_inputs(layers)),
+            output_names=list(step_outputs(layers)),
+            dynamic_shapes=(batch, memory, batch, batch, batch),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -71,8 +79,8 @@ def export_step(encoder: StreamingConformer, path: Path) -> None:
 
 def step_disagreement(encoder: StreamingConformer, path: Path) -> float:
     """The largest absolute difference of any output between the encoder and its exported step."""
-    step = OrtStep(path)
-    return float(np.max([_disagreement(encoder, step, batch) for batch in PARITY_BATCHES]))
+    step, exported = CachedStep(encoder), OrtStep(path)
+    return float(np.max([_disagreement(step, exported, batch) for batch in PARITY_BATCHES]))
 
 
 def write_bundle(
@@ -107,57 +115,71 @@ def write_bundle(
         (made / ENCODER_FILE).write_bytes(save(weights))
         (made / HEADS_FILE).write_bytes(save(tensors))
         export_step(encoder, made / STEP_FILE)
-        sums = {
-            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in sorted(made.iterdir())
-        }
-        _write_text(made / MANIFEST_FILE, json.dumps({"files": sums}, indent=2) + "\n")
-        load_bundle(made)
-        if out_dir.exists():
-            out_dir.rename(Path(scratch) / "old")
-        made.rename(out_dir)
+        _put_in_place(made, out_dir)
 
 
-class _Step(nn.Module):
-    """`StreamingConformer.step` as a module's `forward`, which is what the exporter takes."""
+def reexport_step(bundle_dir: Path) -> Bundle:
+    """Write a bundle's step anew from its own weights, for the contract that this version reads.
 
-    def __init__(self, encoder: StreamingConformer) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(
-        self,
-        pcm: Tensor,
-        kv: Tensor,
-        conv: Tensor,
-        features_tail: Tensor,
-        subsample_tail: Tensor,
-        steps_done: Tensor,
-    ) -> tuple[Tensor, ...]:
-        """The names of the arguments are the contract's."""
-        return self.encoder.step(pcm, kv, conv, features_tail, subsample_tail, steps_done)
+    Everything else stays as it is, but for the step's sum in the manifest and so the bundle's own.
+    """
+    bundle_dir = bundle_dir.resolve()
+    bundle = load_bundle(bundle_dir)
+    with tempfile.TemporaryDirectory(prefix=f".{bundle_dir.name}-", dir=bundle_dir.parent) as to:
+        made = Path(to) / "new"
+        made.mkdir()
+        for name in LISTED_FILES:
+            shutil.copyfile(bundle_dir / name, made / name)
+        export_step(encoder_of(bundle), made / STEP_FILE)
+        _put_in_place(made, bundle_dir)
+    return load_bundle(bundle_dir)
 
 
-def _random_inputs(encoder: StreamingConformer, *, batch: int, seed: int) -> tuple[Tensor, ...]:
+def encoder_of(bundle: Bundle) -> StreamingConformer:
+    """A bundle's encoder in torch."""
+    shape = {**bundle.metadata["encoder"], "features": bundle.metadata["features"]}
+    encoder = StreamingConformer(EncoderConfig.from_dict(shape)).eval()
+    encoder.load_state_dict(load_file(bundle.path / ENCODER_FILE))
+    return encoder
+
+
+def _put_in_place(made: Path, out_dir: Path) -> None:
+    """List the sums, load the bundle once as a reader would, and move it where it belongs."""
+    sums = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(made.iterdir())
+    }
+    _write_text(made / MANIFEST_FILE, json.dumps({"files": sums}, indent=2) + "\n")
+    load_bundle(made)
+    if out_dir.exists():
+        out_dir.rename(made.parent / "old")
+    made.rename(out_dir)
+
+
+def _random_inputs(step: CachedStep, *, batch: int, seed: int) -> tuple[Any, ...]:
     """Noise at several levels and a filled memory, every row at another position of its ring."""
     noise = torch.Generator().manual_seed(seed)
-    empty = encoder.initial_state(batch)
-    filled = State(
-        *(torch.randn(part.shape, generator=noise) for part in empty[:-1]),
-        steps_done=torch.arange(batch) * 3,
-    )
+    empty = step.initial_state(batch)
+
+    def filled(part: Tensor) -> Tensor:
+        return torch.randn(part.shape, generator=noise)
+
+    layers = tuple(LayerState(*(filled(part) for part in layer)) for layer in empty.layers)
+    tails = filled(empty.features_tail), filled(empty.subsample_tail)
     pcm = torch.randn(batch, CONTEXT_SAMPLES + STEP_SAMPLES, generator=noise)
     levels = torch.tensor(PARITY_LEVELS).repeat(batch)[:batch]
-    return (levels[:, None] * pcm, *filled)
+    return (levels[:, None] * pcm, layers, *tails, torch.arange(batch) * 3)
 
 
-def _disagreement(encoder: StreamingConformer, step: OrtStep, batch: int) -> float:
-    inputs = _random_inputs(encoder, batch=batch, seed=batch)
-    was_training = encoder.training
+def _disagreement(step: CachedStep, exported: OrtStep, batch: int) -> float:
+    inputs = _random_inputs(step, batch=batch, seed=batch)
     with torch.no_grad():
-        expected = encoder.eval().step(*inputs)
-    encoder.train(was_training)
-    found = step.run({name: part.numpy() for name, part in zip(STEP_INPUTS, inputs, strict=True)})
+        *frames, memory = step(*inputs)
+    assert isinstance(memory, Memory)
+    pcm, layers, *rest = inputs
+    flat = (pcm, *(part for layer in layers for part in layer), *rest)
+    expected = (*frames, *(part for layer in memory.layers for part in layer), *memory[1:])
+    names = step_inputs(step.config.layers)
+    found = exported.run({name: part.numpy() for name, part in zip(names, flat, strict=True)})
     pairs = zip(found, expected, strict=True)
     # numpy's max, which unlike Python's never loses a NaN
     return float(np.max([np.abs(ours - theirs.numpy()).max() for ours, theirs in pairs]))

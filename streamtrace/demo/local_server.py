@@ -59,6 +59,9 @@ async def _start(folder: str, arguments: Sequence[str]) -> Process:
     variables = {
         name: value for name, value in os.environ.items() if not name.startswith("STREAMTRACE_")
     }
+    variables["STREAMTRACE_MAX_LOAD"] = (
+        "1000"  # its few calls are taken however busy the machine is
+    )
     variables["PYTHONPATH"] = os.pathsep.join(path for path in (_ROOT, inherited) if path)
     return await asyncio.create_subprocess_exec(
         sys.executable,

@@ -50,15 +50,6 @@ class CachedAttention(nn.Module):
         )
         return self.out(mixed.transpose(1, 2).reshape(batch, frames, self.width))
 
-    def step(self, x: Tensor, ring: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, 6, C], ring [B, left, 2C], bias [B, H, 6, left + 6] -> [B, 6, C], new [B, 6, 2C]."""
-        q = self._split(self.query(x)) * (self.width // self.heads) ** -0.5
-        new = self.key_value(x)
-        k, v = torch.cat([ring, new], dim=1).chunk(2, dim=-1)
-        weights = torch.softmax(q @ self._split(k).transpose(-1, -2) + bias, dim=-1)
-        mixed = weights @ self._split(v)
-        return self.out(mixed.transpose(1, 2).reshape(x.shape)), new
-
     def step_bias(self) -> Tensor:
         """[2 * left_steps, H, 6, left + 6]: the bias of every state a ring can be in.
 

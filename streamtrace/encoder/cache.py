@@ -14,31 +14,38 @@ from streamtrace.values import STEP_FRAMES, Float32s
 Rows: TypeAlias = npt.NDArray[np.int64]
 Array: TypeAlias = npt.NDArray[np.generic]
 
-# What the next step replaces whole, under its input's name; the ring alone is written in part.
-TAILS = ("conv", "features_tail", "subsample_tail")
+FRONT_TAILS = ("features_tail", "subsample_tail")
+
+
+def tail_names(layers: int) -> tuple[str, ...]:
+    """What the next step replaces whole, by its input's name; the rings are written in part."""
+    return (*(f"conv_{layer}" for layer in range(layers)), *FRONT_TAILS)
 
 
 @dataclass(frozen=True, slots=True)
 class StateShape:
     """One row's memory, each part without its batch dimension."""
 
-    kv: tuple[int, int, int]  # layers, ring frames, keys and values
-    tails: Mapping[str, tuple[int, ...]]  # by the names in TAILS
+    layers: int
+    ring: tuple[int, int, int]  # heads, frames, numbers: the keys of a layer, and its values
+    tails: Mapping[str, tuple[int, ...]]  # by `tail_names`
 
     @property
     def left_steps(self) -> int:
         """How many steps the ring holds."""
-        return self.kv[1] // STEP_FRAMES
+        return self.ring[1] // STEP_FRAMES
 
     @property
     def bytes_per_row(self) -> int:
         """What one leg costs in memory."""
-        floats = int(np.prod(self.kv)) + sum(int(np.prod(tail)) for tail in self.tails.values())
+        floats = 2 * self.layers * int(np.prod(self.ring)) + sum(
+            int(np.prod(tail)) for tail in self.tails.values()
+        )
         return 4 * floats + 8
 
 
 class Cache:
-    """[slots + 1, ...] per part of the state; the last row is scratch, where nobody reads.
+    """[slots, ...] per part of the state.
 
     A row of zeros is a leg that has not begun: `steps_done` tells the graph what to look at.
     Callers see to it that no two batches hold one row at a time; different rows never meet.
@@ -46,39 +53,49 @@ class Cache:
 
     def __init__(self, shape: StateShape, slots: int) -> None:
         self.shape = shape
-        self.scratch_row = slots
-        layers, ring, width = shape.kv
+        heads, frames, width = shape.ring
         # zeros, not empty: the system hands out such pages only when a row is first written.
-        self._kv = np.zeros((slots + 1, layers, ring, width), np.float32)
-        self._kv_steps = self._kv.reshape(slots + 1, layers, shape.left_steps, -1)
+        self._rings = np.zeros((shape.layers, 2, slots, heads, frames, width), np.float32)
+        steps = (shape.left_steps, STEP_FRAMES, width)
+        self._ring_steps = self._rings.reshape(*self._rings.shape[:4], *steps)
         self._tails = {
-            name: np.zeros((slots + 1, *tail), np.float32) for name, tail in shape.tails.items()
+            name: np.zeros((slots, *tail), np.float32) for name, tail in shape.tails.items()
         }
-        self._steps_done = np.zeros(slots + 1, np.int64)
+        self._steps_done = np.zeros(slots, np.int64)
 
     def reset(self, rows: Sequence[int] | Rows) -> None:
         """Forget what the rows' last tenants said."""
-        self._kv[rows] = 0.0
+        self._rings[:, :, rows] = 0.0
         for tail in self._tails.values():
             tail[rows] = 0.0
         self._steps_done[rows] = 0
 
     def gather(self, rows: Rows) -> dict[str, Array]:
         """The graph's state inputs, [B, ...] each, in the order of `rows`."""
+        at: Rows | slice = rows
         if len(rows) == 1:  # a view: the row is pinned, so it stands still while the graph reads it
-            only = slice(int(rows[0]), int(rows[0]) + 1)
-            tails = {name: tail[only] for name, tail in self._tails.items()}
-            return {"kv": self._kv[only], **tails, "steps_done": self._steps_done[only]}
-        tails = {name: tail[rows] for name, tail in self._tails.items()}
-        return {"kv": self._kv[rows], **tails, "steps_done": self._steps_done[rows]}
+            at = slice(int(rows[0]), int(rows[0]) + 1)
+        rings = {
+            f"{part}_{layer}": ring[at]
+            for layer, pair in enumerate(self._rings)
+            for part, ring in zip(("keys", "values"), pair, strict=True)
+        }
+        tails = {name: tail[at] for name, tail in self._tails.items()}
+        return {**rings, **tails, "steps_done": self._steps_done[at]}
 
-    def scatter(self, rows: Rows, new_kv: Float32s, tails: Mapping[str, Float32s]) -> None:
-        """Put a step's memory back: `new_kv` [B, layers, 6, width] over the ring's oldest step.
+    def scatter(self, rows: Rows, memory: Sequence[Float32s]) -> None:
+        """Put back what a step leaves behind, in the order of the graph's outputs.
 
-        The rest of the ring stays where it is, so a step writes an eighth of what it reads.
+        New keys beside values [B, 6, 2 * width] go over the rings' oldest step. The rest of the
+        rings stays where it is, so a step writes an eighth of what it reads.
         """
         oldest = self._steps_done[rows] % self.shape.left_steps
-        self._kv_steps[rows, :, oldest] = new_kv.reshape(*new_kv.shape[:2], -1)
-        for name, tail in tails.items():
+        heads, _, width = self.shape.ring
+        layers = self.shape.layers
+        for ring, new in zip(self._ring_steps, memory[: 2 * layers : 2], strict=True):
+            split = new.reshape(len(rows), STEP_FRAMES, 2, heads, width)
+            ring[:, rows, :, oldest] = split.transpose(0, 2, 3, 1, 4)  # [B, 2, heads, 6, width]
+        tails = (*memory[1 : 2 * layers : 2], *memory[2 * layers :])
+        for name, tail in zip(tail_names(layers), tails, strict=True):
             self._tails[name][rows] = tail
         self._steps_done[rows] += 1

@@ -1,4 +1,4 @@
-"""Causal convolutions whose memory is an argument: the tail of what they saw before."""
+"""Causal convolutions: what they see ends with the frame that they make."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ class CausalConv(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.mix = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, N, C], tail [B, C, K-1] -> [B, N, C], new tail [B, C, K-1]."""
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, N, C] -> [B, N, C], from the leg's beginning."""
         value, gate = self.gate(x).chunk(2, dim=-1)
         fresh = (value * torch.sigmoid(gate)).transpose(1, 2)
-        seen = torch.cat([tail, fresh], dim=-1)  # [B, C, K-1+N]
+        seen = functional.pad(fresh, (self.kernel - 1, 0))  # [B, C, K-1+N]
         mixed = self.depthwise(seen).transpose(1, 2)
-        out = self.mix(functional.silu(self.norm(mixed)))
-        return out, seen[..., seen.shape[-1] - (self.kernel - 1) :]
+        return self.mix(functional.silu(self.norm(mixed)))
 
 
 class CausalSubsampling(nn.Module):
@@ -41,13 +40,13 @@ class CausalSubsampling(nn.Module):
         self.second = nn.Conv2d(first, second, 3, stride=2, padding=(0, 1))
         self.project = nn.Linear(second * (bands // 4), width)
 
-    def forward(
-        self, features: Tensor, features_tail: Tensor, subsample_tail: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """[B, 4N, F], [B, 1, F], [B, C, 1, F/2] -> [B, N, width] and the two new tails."""
-        seen = torch.cat([features_tail, features], dim=1)[:, None]  # [B, 1, 4N+1, F]
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, 4N, F] -> [B, N, width], from the leg's beginning.
+
+        What was before is zeros, in the features and between the convolutions alike.
+        """
+        seen = functional.pad(features, (0, 0, 1, 0))[:, None]  # [B, 1, 4N+1, F]
         half = functional.silu(self.first(seen))  # [B, C, 2N, F/2]
-        joined = torch.cat([subsample_tail, half], dim=2)
+        joined = functional.pad(half, (0, 0, 1, 0))
         quarter = functional.silu(self.second(joined))  # [B, C', N, F/4]
-        flat = quarter.permute(0, 2, 1, 3).flatten(2)
-        return self.project(flat), features[:, -1:], half[:, :, -1:]
+        return self.project(quarter.permute(0, 2, 1, 3).flatten(2))

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import onnxruntime as untyped_onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
-from streamtrace.encoder.cache import TAILS, Array, Cache, Rows, StateShape
+from streamtrace.encoder.cache import FRONT_TAILS, Array, Cache, Rows, StateShape, tail_names
 from streamtrace.errors import BundleError
-from streamtrace.values import Bools, Float32s
+from streamtrace.values import Float32s
 
-STEP_INPUTS = ("pcm", "kv", "conv", "features_tail", "subsample_tail", "steps_done")
-STEP_OUTPUTS = (
-    "embedding",
-    "attention",
-    "activity",
-    "new_kv",
-    "conv_out",
-    "features_tail_out",
-    "subsample_tail_out",
-)
+
+def step_inputs(layers: int) -> tuple[str, ...]:
+    """The graph's inputs: audio, what every layer remembers, and the rest."""
+    parts = ("keys", "values", "conv")
+    memory = (f"{part}_{layer}" for layer in range(layers) for part in parts)
+    return ("pcm", *memory, *FRONT_TAILS, "steps_done")
+
+
+def step_outputs(layers: int) -> tuple[str, ...]:
+    """The graph's outputs: frames, then what to remember, in the order of the inputs."""
+    memory = (f"{part}_{layer}" for layer in range(layers) for part in ("new", "conv_out"))
+    return ("embedding", "attention", "activity", *memory, *(f"{one}_out" for one in FRONT_TAILS))
+
+
 onnxruntime: Any = untyped_onnxruntime
 FATAL_ONLY = 4  # everything less is also raised, or is advice that no operator can follow
 
@@ -56,16 +59,11 @@ class OrtStepRunner:
         """Make the rows like new."""
         self._cache.reset(rows)
 
-    def run(self, rows: Rows, pcm: Float32s, is_lent: Callable[[], Bools]) -> StepFrames:
-        """rows [B], all different, and pcm [B, CONTEXT_SAMPLES + STEP_SAMPLES] -> their frames.
-
-        `is_lent` is asked behind the run: what a row that is lent no more would remember goes to
-        the scratch row.
-        """
+    def run(self, rows: Rows, pcm: Float32s) -> StepFrames:
+        """rows [B], all different, and pcm [B, CONTEXT_SAMPLES + STEP_SAMPLES] -> their frames."""
         found = self._step.run({"pcm": pcm, **self._cache.gather(rows)})
-        embedding, attention, activity, new_kv, *tails = found
-        kept = np.where(is_lent(), rows, self._cache.scratch_row)
-        self._cache.scatter(kept, new_kv, dict(zip(TAILS, tails, strict=True)))
+        embedding, attention, activity, *memory = found
+        self._cache.scatter(rows, memory)
         return StepFrames(embedding, attention, activity)
 
 
@@ -84,6 +82,8 @@ class OrtStep:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = FATAL_ONLY
+        # In the order in which the graph is written: what is made is read while it is near.
+        options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         try:
@@ -94,24 +94,28 @@ class OrtStep:
             raise BundleError(
                 f"{step_file}: ONNX Runtime cannot load it ({cause}): export the bundle anew"
             ) from cause
-        self._outputs: list[str] = list(STEP_OUTPUTS)
         self.state_shape = self._read_state_shape(step_file)
+        self._outputs = list(step_outputs(self.state_shape.layers))
 
     def run(self, feeds: Mapping[str, Array]) -> list[Float32s]:
-        """The arrays of STEP_INPUTS -> those of STEP_OUTPUTS, in order, owned by the caller."""
+        """The arrays of `step_inputs` -> those of `step_outputs`, in order, owned by the caller."""
         return self._session.run(self._outputs, feeds)
 
     def _read_state_shape(self, step_file: Path) -> StateShape:
         """Read one row's memory off the graph, so that no second description can disagree."""
         shapes = {one.name: tuple(one.shape[1:]) for one in self._session.get_inputs()}
         outputs = {one.name for one in self._session.get_outputs()}
-        if set(shapes) != set(STEP_INPUTS) or outputs != set(STEP_OUTPUTS):
+        layers = sum(name.startswith("keys_") for name in shapes)
+        wanted = step_inputs(layers or 1)
+        given = step_outputs(layers or 1)
+        if set(shapes) != set(wanted) or outputs != set(given):
             raise BundleError(
-                f"{step_file}: want inputs {', '.join(STEP_INPUTS)} and outputs "
-                f"{', '.join(STEP_OUTPUTS)}; found {', '.join(shapes)} and {', '.join(outputs)}"
+                f"{step_file}: want inputs {', '.join(wanted)} and outputs {', '.join(given)}; "
+                f"found {', '.join(shapes)} and {', '.join(outputs)}: export the bundle anew "
+                "(`python -m trainer reexport`) or install the version that made it"
             )
-        layers, ring, width = shapes["kv"]
-        return StateShape((layers, ring, width), {name: shapes[name] for name in TAILS})
+        tails = {name: shapes[name] for name in tail_names(layers)}
+        return StateShape(layers, shapes["keys_0"], tails)
 
 
 class _Tensor(Protocol):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 
+Int64s: TypeAlias = npt.NDArray[np.int64]
+Float64s: TypeAlias = npt.NDArray[np.float64]
+
 WINDOW_SAMPLES = 400  # 25 ms
 SHIFT_SAMPLES = 160  # 10 ms
 FFT_SAMPLES = 512
+BINS = FFT_SAMPLES // 2  # 31 Hz to 8 kHz: nothing that is measured reads a constant offset
+ROW_SAMPLES = 80  # 5 ms; window and shift are whole multiples of it
+PHASE_FLOOR = 1e-12  # power below which a phase is rounding noise: the unit of `Spectra.power`
 
 # Every telephone line carries this band, so a frame's level is measured in it alone: measured over
 # all bands, a narrowband line would look like a quieter one.
@@ -37,53 +45,112 @@ class FeatureConfig:
         return self.low_bands + self.high_bands + 1
 
 
-def spectrum_matrix() -> Float32s:
-    """[WINDOW_SAMPLES, 2 * bins]: Hann window, then the cosine and sine halves of the DFT."""
-    time = np.arange(WINDOW_SAMPLES)
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * (time + 0.5) / WINDOW_SAMPLES)
-    bins = np.arange(FFT_SAMPLES // 2 + 1)
-    angle = 2 * np.pi * np.outer(time, bins) / FFT_SAMPLES
-    halves = np.concatenate([np.cos(angle), -np.sin(angle)], axis=1)
-    return (window[:, None] * halves / np.sqrt(window.sum())).astype(np.float32)
+def folded_matrices() -> tuple[Float32s, Float32s]:
+    """[WINDOW_SAMPLES / 2, BINS] twice: Hann window and DFT of a window folded about its centre.
+
+    Seen from there, the real part of a spectrum needs only sums of samples equally far away, the
+    imaginary part only differences: half the arithmetic. Phases differ from those seen from the
+    window's beginning by a constant for each bin, which no difference between windows hears.
+    """
+    after = np.arange(WINDOW_SAMPLES // 2) + 0.5  # samples behind the centre
+    window = 0.5 + 0.5 * np.cos(2 * np.pi * after / WINDOW_SAMPLES)
+    scale = PHASE_FLOOR**-0.5 / np.sqrt(2 * window.sum())
+    angle = 2 * np.pi * np.outer(after, bins()) / FFT_SAMPLES
+    halves = (np.cos(angle), -np.sin(angle))
+    cosine, sine = ((scale * window[:, None] * half).astype(np.float32) for half in halves)
+    return cosine, sine
+
+
+def bins() -> Int64s:
+    """[BINS]: the numbers of the bins in the DFT, from 1 on."""
+    return np.arange(1, BINS + 1)
+
+
+def bins_hz() -> Float64s:
+    """[BINS]: the centres of the bins."""
+    return bins() * SAMPLE_RATE_HZ / FFT_SAMPLES
 
 
 def band_matrix(config: FeatureConfig) -> Float32s:
-    """[bins, bands]: triangles of unit area, dense below `split_hz` and wide above."""
+    """[BINS, bands]: triangles of unit area, dense below `split_hz` and wide above."""
     low = np.linspace(config.low_hz, config.split_hz, config.low_bands + 1)
     high = np.linspace(config.split_hz, config.high_hz, config.high_bands + 2)[1:]
     edges = np.concatenate([low, high])
-    hz = np.arange(FFT_SAMPLES // 2 + 1) * SAMPLE_RATE_HZ / FFT_SAMPLES
+    hz = bins_hz()
     rise = (hz[:, None] - edges[None, :-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[None, 2:] - hz[:, None]) / (edges[2:] - edges[1:-1])
     triangles = np.maximum(0.0, np.minimum(rise, fall))
     return (triangles / triangles.sum(axis=0, keepdims=True)).astype(np.float32)
 
 
+class Spectra(NamedTuple):
+    """25-ms windows every 10 ms, M of them, and those half-way between that phases are read of."""
+
+    real: Tensor  # [B, M, BINS]
+    imaginary: Tensor  # [B, M, BINS]
+    power: Tensor  # [B, M, BINS] of these, in units of PHASE_FLOOR
+    real_between: Tensor  # [B, M - 2, BINS]: the window 5 ms behind the second, and so on
+    imaginary_between: Tensor  # [B, M - 2, BINS]
+
+
 class Spectrum(nn.Module):
-    """[B, CONTEXT_SAMPLES + 160 * N] audio -> real and imaginary spectra of 25-ms windows."""
+    """[B, CONTEXT_SAMPLES + 160 * N] audio -> spectra of 25-ms windows, which end with the audio.
+
+    M = N + LOOKBACK_FRAMES of them are 10 ms apart.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.bins = FFT_SAMPLES // 2 + 1
-        self.register_buffer("matrix", torch.as_tensor(spectrum_matrix()), persistent=False)
-        self.matrix: Tensor
+        cosine, sine = folded_matrices()
+        self.register_buffer("cosine", torch.as_tensor(cosine), persistent=False)
+        self.register_buffer("sine", torch.as_tensor(sine), persistent=False)
+        self.cosine: Tensor
+        self.sine: Tensor
 
-    def forward(self, pcm: Tensor, *, every_ms: int) -> tuple[Tensor, Tensor]:
-        """Every 10 ms [B, M, bins] twice, or every 5 ms [B, 2M - 1, bins]; M = N + LOOKBACK_FRAMES.
+    def forward(self, pcm: Tensor) -> Spectra:
+        """Every 10 ms, and half-way between."""
+        rows, mirrored = _rows(pcm)
+        count = (rows.shape[1] - 3) // 2  # M
+        real, imaginary = self._windows(rows, mirrored, 0, count)
+        # Nothing reads the first window between, and there is none behind the last.
+        between = self._windows(rows, mirrored, 3, count - 2)
+        return Spectra(real, imaginary, real * real + imaginary * imaginary, *between)
 
-        Windows end with the audio; the even ones of 5 ms are those of 10 ms.
+    def power(self, pcm: Tensor) -> Tensor:
+        """[B, M, BINS] in units of PHASE_FLOOR: what features need, at half the cost."""
+        rows, mirrored = _rows(pcm)
+        real, imaginary = self._windows(rows, mirrored, 0, (rows.shape[1] - 3) // 2)
+        return real * real + imaginary * imaginary
+
+    def _windows(
+        self, rows: Tensor, mirrored: Tensor, first: int, count: int
+    ) -> tuple[Tensor, Tensor]:
+        """Real and imaginary spectra [B, count, BINS] of the windows that begin at rows `first`,
+        `first + 2`, ...
+
+        A window is five rows, its centre in the middle of the third: slices and products, which
+        every exporter and graph capture understands.
         """
-        # Window and shift are whole multiples of 80 samples, so a frame is five rows of a matrix:
-        # slices and one product, which every exporter and graph capture understands.
-        rows = pcm.reshape(pcm.shape[0], -1, 80)  # [B, 2M + 3, 80]
-        count, stride = rows.shape[1] - 4, every_ms // 5
-        taken = [rows[:, k : k + count : stride] for k in range(WINDOW_SAMPLES // 80)]
-        spectrum = torch.cat(taken, dim=-1) @ self.matrix
-        return spectrum[..., : self.bins], spectrum[..., self.bins :]
+        half = ROW_SAMPLES // 2
+
+        def row(source: Tensor, number: int) -> Tensor:
+            start = first + number
+            return source[:, start : start + 2 * count - 1 : 2]
+
+        behind = [row(rows[..., half:], 2), row(rows, 3), row(rows, 4)]
+        before = [row(mirrored[..., half:], 2), row(mirrored, 1), row(mirrored, 0)]
+        far, near = torch.cat(behind, dim=-1), torch.cat(before, dim=-1)  # [B, count, 200]
+        return (far + near) @ self.cosine, (far - near) @ self.sine
+
+
+def _rows(pcm: Tensor) -> tuple[Tensor, Tensor]:
+    """[B, T] -> rows of 5 ms [B, T / 80, 80], and each of them backwards."""
+    rows = pcm.reshape(pcm.shape[0], -1, ROW_SAMPLES)
+    return rows, rows.flip(-1)
 
 
 class Features(nn.Module):
-    """[B, T, bins] powers -> [B, T, width]; a frame never looks ahead of itself.
+    """[B, T, BINS] powers -> [B, T, width]; a frame never looks ahead of itself.
 
     No statistic of the utterance enters: what a frame becomes depends on its own 25 ms alone.
     """
@@ -92,25 +159,21 @@ class Features(nn.Module):
         super().__init__()
         self.config = config
         bands = band_matrix(config)
-        centres = bands.argmax(axis=0) * SAMPLE_RATE_HZ / FFT_SAMPLES
+        centres = bins_hz()[bands.argmax(axis=0)]
         in_level = (centres >= LEVEL_LOW_HZ) & (centres <= LEVEL_HIGH_HZ)
-        self.register_buffer("bands", torch.as_tensor(bands), persistent=False)
+        # In units of the floor: log(power / floor + 1) survives ONNX optimisers, which take an
+        # added 1e-9 for zero, so that silence would become minus infinity.
+        scaled = bands * (PHASE_FLOOR / config.floor)
+        self.register_buffer("bands", torch.as_tensor(scaled.astype(np.float32)), persistent=False)
         level = torch.as_tensor((in_level / in_level.sum()).astype(np.float32))
         self.register_buffer("level", level[:, None], persistent=False)
         self.bands: Tensor
         self.level: Tensor
 
     def forward(self, power: Tensor) -> Tensor:
-        """[B, T, bins] -> [B, T, width], roughly in [-1, 1]."""
-        log_bands = log_of_power(power @ self.bands, self.config.floor)
-        level = log_bands @ self.level  # [B, T, 1]
-        shape = (log_bands - level).clamp(-self.config.range_nats, self.config.range_nats)
-        return torch.cat([shape / 3.0, (level + 10.0) / 5.0], dim=-1)
-
-
-def log_of_power(power: Tensor, floor: float) -> Tensor:
-    """log(power + floor), written so that it survives export.
-
-    ONNX optimisers take an added 1e-9 for zero and drop it: silence would become minus infinity.
-    """
-    return torch.log(power * (1.0 / floor) + 1.0) + float(np.log(floor))
+        """[B, T, BINS] in units of PHASE_FLOOR -> [B, T, width], roughly in [-1, 1]."""
+        above = torch.log(power @ self.bands + 1.0)  # nats above the floor
+        level = above @ self.level  # [B, T, 1]
+        shape = (above - level).clamp(-self.config.range_nats, self.config.range_nats)
+        lowest = float(np.log(self.config.floor))
+        return torch.cat([shape / 3.0, (level + (lowest + 10.0)) / 5.0], dim=-1)

@@ -90,7 +90,7 @@ class CpuRunner:
         """Step the rows once -> an answer for each that wanted one, in their order, if any did."""
         if batch.fresh.any():  # behind a long gap the encoder forgets; what was pooled stays
             self._frames.reset(batch.rows[batch.fresh])
-        made = self._frames.run(batch.rows, batch.pcm, lambda: np.ones(len(batch.rows), np.bool_))
+        made = self._frames.run(batch.rows, batch.pcm)
         self._tracer.add(
             batch.rows, batch.index, batch.usable, made.embedding, made.attention, made.activity
         )

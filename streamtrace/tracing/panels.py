@@ -44,9 +44,10 @@ class Panels:
 
     def __rmatmul__(self, rows: Floats) -> Floats:
         """[..., K] @ [K, N] -> [..., N]."""
-        flat = rows.reshape(-1, self.depth)
+        flat = rows.reshape(rows.size // self.depth, self.depth)
         parts = np.matmul(flat, self.panels)  # [P, M, COLUMNS]
-        joined = parts.transpose(1, 0, 2).reshape(len(flat), -1)[:, : self.width]
+        whole = len(self.panels) * COLUMNS
+        joined = parts.transpose(1, 0, 2).reshape(len(flat), whole)[:, : self.width]
         return joined.reshape(*rows.shape[:-1], self.width)
 
     # Without it numpy would take the panels for a stack of matrices.

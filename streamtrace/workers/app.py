@@ -7,8 +7,9 @@ import re
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from streamtrace.errors import CallRejected
 from streamtrace.server import headers, ingest, limits, problems, whip
-from streamtrace.server.problems import problem
+from streamtrace.server.problems import rejection
 from streamtrace.server.switchboard import Switchboard
 from streamtrace.server.tasks import OwnedTasks
 from streamtrace.workers.forward import FarSideGone, Forward
@@ -48,7 +49,7 @@ class WorkerApp:
                 with self._board.streaming():  # what the engine says last is still handed on
                     await self._engine(scope, receive, send)
             except FarSideGone:
-                await problem(503, ENGINE_GONE)(scope, receive, send)
+                await rejection(CallRejected(ENGINE_GONE)).response()(scope, receive, send)
             return
         other = self._owner(path)
         if other is not None:

@@ -13,7 +13,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-from streamtrace.server.problems import problem
+from streamtrace.errors import CallRejected
+from streamtrace.server.problems import rejection
 from streamtrace.sinks.channel import SlowReader
 from streamtrace.sinks.websocket import close
 from streamtrace.workers.line import ENGINE_GONE
@@ -54,7 +55,7 @@ async def bridge(socket: WebSocket, path: Path, headers: Headers, *, send_timeou
         await socket.send_denial_response(_refusal(refused))
         return
     except (OSError, InvalidHandshake, InvalidURI, EOFError):
-        await socket.send_denial_response(problem(503, ENGINE_GONE))
+        await socket.send_denial_response(rejection(CallRejected(ENGINE_GONE)).response())
         return
     async with inner:
         await socket.accept(inner.subprotocol)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import DEVNULL, Process
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ log = structlog.get_logger()
 FIRST_PAUSE_S = 0.1  # before a dead one is started again; twice as long after each failure
 LONGEST_PAUSE_S = 10.0
 SOUND_S = 30.0  # whoever lived so long died of something new
-STOP_S = 1.6  # to give the last answers; a drain and this end within ten seconds
+STOP_S = 1.5  # to give the last answers; a drain and this end within ten seconds
 LINELESS_S = 2.0
 ROOT = Path(streamtrace.__file__).parent.parent
 
@@ -43,6 +44,7 @@ class WorkerPool:
         self._ready = [asyncio.Event() for _ in range(count)]
         self._serving: dict[int, WorkerChannels] = {}
         self._keeping: set[asyncio.Task[None]] = set()
+        self._processes: set[Process] = set()  # whose end has not been seen
         self._is_stopping = False
         self._has_started = False
 
@@ -55,6 +57,8 @@ class WorkerPool:
             keeping.cancel()
         if self._keeping:
             await asyncio.wait(self._keeping)
+        for process in tuple(self._processes):  # the cancellation came while its end was awaited
+            await self._reap(process)
 
     async def start(self) -> None:
         """Until all of them accept connections; `WorkersFailed` if one of them cannot."""
@@ -114,6 +118,7 @@ class WorkerPool:
     async def _run(self, worker: int) -> int:
         """One process to its end; its exit code."""
         ours, process = await self._spawn()
+        self._processes.add(process)
         try:
             reader, writer = await asyncio.open_unix_connection(
                 sock=ours.line, limit=MOST_LINE_BYTES
@@ -137,12 +142,18 @@ class WorkerPool:
             async with asyncio.timeout(STOP_S if self._is_stopping else LINELESS_S):
                 await process.wait()
         except TimeoutError:
-            log.error("ingest worker does not go", worker=worker)
+            log.info("ingest worker killed, for it did not go", worker=worker)
         finally:
             self._serving.pop(worker, None)
-            if process.returncode is None:
+            code = await self._reap(process)
+        return code
+
+    async def _reap(self, process: Process) -> int:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
                 process.kill()
-            code = await process.wait()
+        code = await process.wait()
+        self._processes.discard(process)
         return code
 
     async def _spawn(self) -> tuple[EngineEnds, Process]:
@@ -156,7 +167,7 @@ class WorkerPool:
                 env=_environment(),
                 stdin=DEVNULL,
             )
-        except OSError:
+        except BaseException:
             ours.close()
             raise
         finally:

@@ -84,6 +84,7 @@ class Worker:
     async def serve(self) -> None:
         """Until told to stop; the last answers still go out."""
         async with AsyncExitStack() as stack:
+            listener = stack.enter_context(bind(*self._hello.address, shared=True))
             engine, *others = [
                 Forward(path, send_timeout_s=self._settings.send_timeout_s)
                 for path in (engine_socket(self._folder), *self._other_sockets().values())
@@ -99,7 +100,7 @@ class Worker:
                 engine,
                 dict(zip(self._other_sockets(), others, strict=True)),
             )
-            await self._serve_both(app)
+            await self._serve_both(app, listener)
         if os.getppid() != self._hello.parent:
             shutil.rmtree(self._folder, ignore_errors=True)  # it cannot do that any more
 
@@ -110,13 +111,16 @@ class Worker:
             if other != self._hello.worker
         }
 
-    async def _serve_both(self, app: WorkerApp) -> None:
+    async def _serve_both(self, app: WorkerApp, listener: socket.socket) -> None:
         """The public port, and for the other processes a socket that needs no TLS."""
         own_socket = worker_socket(self._folder, self._hello.worker)
         own_socket.unlink(missing_ok=True)  # of the one before in this place
-        listening, done = asyncio.Event(), asyncio.Event()
+        listening = asyncio.Event()
         private = DrainingServer(
-            config(self._settings, app, unix_socket=own_socket), Idle(), done, listening.set
+            config(self._settings, app, unix_socket=own_socket),
+            self._board,
+            self._stop,
+            listening.set,
         )
         public = DrainingServer(
             config(self._settings, app), self._board, self._stop, self._say_ready
@@ -124,10 +128,8 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             group.create_task(private.serve())
             await listening.wait()
-            with bind(*self._hello.address, shared=True) as listener:
-                listener.listen(BACKLOG)
-                await public.serve([listener])
-            done.set()
+            listener.listen(BACKLOG)
+            await public.serve([listener])
 
     def _say_ready(self) -> None:
         self._link.tell(Ready())
@@ -148,10 +150,3 @@ class Worker:
         finally:
             self._line.cut()
             self._stop.set()
-
-
-class Idle:
-    """A server behind another one has nothing of its own to end."""
-
-    async def drain(self) -> None:
-        """At once."""

@@ -17,7 +17,7 @@ from tests.bundles import tiny_model
 from tests.commands.cli import RunCli
 
 
-@pytest.mark.parametrize("name", ["capacity", "roofline", "soak", "overload"])
+@pytest.mark.parametrize("name", ["capacity", "soak", "overload"])
 def test_not_built_yet(run_cli: RunCli, name: str) -> None:
     outcome = run_cli("bench", name)
     assert (outcome.code, outcome.out) == (2, "")

@@ -5,34 +5,44 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamtrace.encoder.cache import TAILS, Cache, StateShape
+from streamtrace.encoder.cache import Cache, StateShape, tail_names
 from streamtrace.values import STEP_FRAMES, Float32s
 
-LEFT_STEPS, LAYERS, WIDTH = 4, 2, 6
+LEFT_STEPS, LAYERS, HEADS, WIDTH = 4, 2, 3, 5
 SHAPE = StateShape(
-    kv=(LAYERS, LEFT_STEPS * STEP_FRAMES, WIDTH),
-    tails={"conv": (LAYERS, 3, 2), "features_tail": (1, 5), "subsample_tail": (2, 1, 3)},
+    layers=LAYERS,
+    ring=(HEADS, LEFT_STEPS * STEP_FRAMES, WIDTH),
+    tails={
+        "conv_0": (3, 2),
+        "conv_1": (3, 2),
+        "features_tail": (1, 5),
+        "subsample_tail": (2, 1, 3),
+    },
 )
+RINGS = ("keys_0", "values_0", "keys_1", "values_1")
 
 
-def new_kv(values: list[float]) -> Float32s:
-    """[B, layers, 6, width], each row filled with its value."""
-    return np.stack([np.full((LAYERS, STEP_FRAMES, WIDTH), v, np.float32) for v in values])
+def memory(values: list[float]) -> list[Float32s]:
+    """What a step leaves behind, each row filled with its value."""
 
+    def filled(*shape: int) -> Float32s:
+        return np.stack([np.full(shape, v, np.float32) for v in values])
 
-def tails(values: list[float]) -> dict[str, Float32s]:
-    """Every tail, each row filled with its value."""
-    return {
-        name: np.stack([np.full(SHAPE.tails[name], v, np.float32) for v in values])
-        for name in TAILS
-    }
+    new = (STEP_FRAMES, 2 * HEADS * WIDTH)
+    layers = [
+        part
+        for layer in range(LAYERS)
+        for part in (filled(*new), filled(*SHAPE.tails[f"conv_{layer}"]))
+    ]
+    return [*layers, filled(1, 5), filled(2, 1, 3)]
 
 
 def ring(cache: Cache, row: int) -> list[float]:
-    """The value that each step of the row's ring holds; they are uniform in these tests."""
-    kv = cache.gather(np.array([row]))["kv"].reshape(LAYERS, LEFT_STEPS, -1)
-    assert (kv == kv[:1, :, :1]).all()
-    return [float(value) for value in kv[0, :, 0]]
+    """The value that each step of the row's rings holds; they are uniform in these tests."""
+    state = cache.gather(np.array([row]))
+    steps = np.stack([state[name].reshape(HEADS, LEFT_STEPS, -1) for name in RINGS])
+    assert (steps == steps[:1, :1, :, :1]).all()
+    return [float(value) for value in steps[0, 0, :, 0]]
 
 
 def test_a_new_row_is_a_leg_that_has_not_begun() -> None:
@@ -44,44 +54,51 @@ def test_a_new_row_is_a_leg_that_has_not_begun() -> None:
 def test_rows_at_different_positions_write_their_own_oldest_step() -> None:
     cache = Cache(SHAPE, slots=3)
     for value in (1.0, 2.0, 3.0, 4.0):
-        cache.scatter(np.array([2]), new_kv([value]), tails([value]))
-    cache.scatter(np.array([2, 0]), new_kv([5.0, 7.0]), tails([5.0, 7.0]))
+        cache.scatter(np.array([2]), memory([value]))
+    cache.scatter(np.array([2, 0]), memory([5.0, 7.0]))
     assert ring(cache, 2) == [5.0, 2.0, 3.0, 4.0]
     assert ring(cache, 0) == [7.0, 0.0, 0.0, 0.0]
     assert ring(cache, 1) == [0.0] * LEFT_STEPS
     state = cache.gather(np.array([0, 1, 2]))
     assert state["steps_done"].tolist() == [1, 0, 5]
-    for name in TAILS:
+    for name in tail_names(LAYERS):
         assert [float(row.flat[0]) for row in state[name]] == [7.0, 0.0, 5.0]
 
 
 def test_reset_forgets_the_named_rows_alone() -> None:
     cache = Cache(SHAPE, slots=3)
     every = np.arange(3)
-    cache.scatter(every, new_kv([1.0, 2.0, 3.0]), tails([1.0, 2.0, 3.0]))
+    cache.scatter(every, memory([1.0, 2.0, 3.0]))
     cache.reset([0, 2])
     state = cache.gather(every)
     assert state["steps_done"].tolist() == [0, 1, 0]
-    assert [bool(state["kv"][row].any()) for row in every] == [False, True, False]
-    for name in TAILS:
+    assert [bool(state["keys_1"][row].any()) for row in every] == [False, True, False]
+    for name in tail_names(LAYERS):
         assert [bool(state[name][row].any()) for row in every] == [False, True, False]
 
 
-def test_scratch_takes_what_nobody_may_remember() -> None:
-    cache = Cache(SHAPE, slots=2)
-    rows = np.array([cache.scratch_row, cache.scratch_row])
-    cache.scatter(rows, new_kv([1.0, 2.0]), tails([1.0, 2.0]))
-    assert not any(part.any() for part in cache.gather(np.arange(2)).values())
+def test_keys_come_before_values_and_heads_before_frames() -> None:
+    cache = Cache(SHAPE, slots=1)
+    left = memory([0.0])
+    left[0] = np.arange(left[0].size, dtype=np.float32).reshape(left[0].shape)
+    cache.scatter(np.array([0]), left)
+    cache.scatter(np.array([0]), left)
+    parts = left[0].reshape(STEP_FRAMES, 2, HEADS, WIDTH)
+    state = cache.gather(np.array([0]))
+    for number, name in enumerate(("keys_0", "values_0")):
+        for at in (slice(0, STEP_FRAMES), slice(STEP_FRAMES, 2 * STEP_FRAMES)):
+            assert (state[name][0, :, at] == parts[:, number].swapaxes(0, 1)).all()
+        assert not state[name][0, :, 2 * STEP_FRAMES :].any()
 
 
 def test_a_rows_cost_is_what_its_parts_take() -> None:
-    floats = LAYERS * 24 * WIDTH + LAYERS * 3 * 2 + 5 + 6
+    floats = 2 * LAYERS * HEADS * 24 * WIDTH + LAYERS * 3 * 2 + 5 + 6
     assert SHAPE.bytes_per_row == 4 * floats + 8
 
 
 @pytest.mark.parametrize("rows", [[1], [0, 2, 1]])
 def test_a_gathered_batch_has_the_order_asked_for(rows: list[int]) -> None:
     cache = Cache(SHAPE, slots=3)
-    cache.scatter(np.arange(3), new_kv([0.0, 1.0, 2.0]), tails([0.0, 1.0, 2.0]))
+    cache.scatter(np.arange(3), memory([0.0, 1.0, 2.0]))
     state = cache.gather(np.array(rows))
-    assert state["kv"][:, 0, 0, 0].tolist() == rows
+    assert state["values_1"][:, 0, 0, 0].tolist() == rows

@@ -8,9 +8,16 @@ import torch
 from torch import Tensor
 
 from streamtrace.encoder.conformer import EncoderConfig, StreamingConformer
-from streamtrace.encoder.features import FFT_SAMPLES, FeatureConfig
-from streamtrace.encoder.signature import (
+from streamtrace.encoder.features import (
     BINS,
+    FFT_SAMPLES,
+    PHASE_FLOOR,
+    FeatureConfig,
+    Spectra,
+    Spectrum,
+    bins_hz,
+)
+from streamtrace.encoder.signature import (
     LAG_STEP,
     LEAST_LAG,
     LOWEST_BIN,
@@ -24,7 +31,7 @@ from streamtrace.encoder.signature import (
     levinson,
     response_matrix,
     rough_matrix,
-    turning,
+    turn,
 )
 from streamtrace.values import CONTEXT_SAMPLES, LOOKBACK_FRAMES, STEP_FRAMES, STEP_SAMPLES, Float32s
 from tests.bundles import random_encoder
@@ -62,6 +69,20 @@ def noise(samples: int, level: float = 0.1, seed: int = 0) -> Tensor:
     return level * torch.randn(samples, generator=torch.Generator().manual_seed(seed))
 
 
+def spectra_of(count: int, *, power: float = 1.0) -> Spectra:
+    """[1, count, BINS] of nothing in particular, and those between."""
+    real, imaginary = (power / PHASE_FLOOR) ** 0.5 * torch.randn(2, 1, 2 * count - 1, BINS)
+    even, between = slice(None, None, 2), slice(3, -1, 2)
+    power_of_all = real**2 + imaginary**2
+    return Spectra(
+        real[:, even],
+        imaginary[:, even],
+        power_of_all[:, even],
+        real[:, between],
+        imaginary[:, between],
+    )
+
+
 def test_the_columns_are_as_many_as_the_config_says() -> None:
     assert measured(noise(STEP_SAMPLES)).shape == (STEP_FRAMES, FULL.width)
     assert PARTS["period"].stop == FULL.width
@@ -79,9 +100,8 @@ def test_the_columns_are_as_many_as_the_config_says() -> None:
 def test_any_part_can_be_left_out(config: SignatureConfig) -> None:
     signature = Signature(config, FeatureConfig())
     spectra = 4 * 2 + LOOKBACK_FRAMES
-    real, imaginary = torch.randn(2, 1, 2 * spectra - 1, BINS)
     features = torch.randn(1, spectra, FeatureConfig().width)
-    assert signature(real, imaginary, features).shape == (1, 2, config.width)
+    assert signature(spectra_of(spectra), features).shape == (1, 2, config.width)
 
 
 def test_without_any_part_nothing_is_measured() -> None:
@@ -166,11 +186,56 @@ def test_a_sinusoid_of_any_frequency_is_steady_in_its_own_band() -> None:
 
 def test_the_second_difference_of_phase() -> None:
     rng = np.random.default_rng(0)
-    phase = torch.as_tensor(rng.uniform(-np.pi, np.pi, (1, 7, 5)))
-    cosine, sine = turning(torch.cos(phase), torch.sin(phase))
-    bend = phase[:, 2:] - 2 * phase[:, 1:-1] + phase[:, :-2]
+    phase = torch.as_tensor(rng.uniform(-np.pi, np.pi, (3, 7, 5)))
+    first, second, third = zip(torch.cos(phase), torch.sin(phase), strict=True)
+    cosine, sine = turn(turn(first, second), turn(second, third))
+    bend = phase[2] - 2 * phase[1] + phase[0]
     assert torch.allclose(cosine, torch.cos(bend))
     assert torch.allclose(sine, torch.sin(bend))
+
+
+def test_phases_are_compared_where_the_columns_say() -> None:
+    """Over 10 ms with the two windows before, over 5 ms at the two steps that end with it."""
+    phase = torch.as_tensor(np.random.default_rng(0).uniform(-np.pi, np.pi, (13, BINS)))
+    spectrum = torch.polar(torch.full_like(phase, 1e3), phase).to(torch.complex64)[None]
+    even, between = spectrum[:, ::2], spectrum[:, 3:-1:2]
+    power = even.abs() ** 2
+    spectra = Spectra(even.real, even.imag, power, between.real, between.imag)
+    signature = Signature(SignatureConfig(0, 0, 40, 0), FeatureConfig())
+    found = signature(spectra, torch.zeros(1, 7, FeatureConfig().width))[0, 0]
+
+    def bends(step: int, ends: range) -> Tensor:
+        return torch.stack([phase[i] - 2 * phase[i - step] + phase[i - 2 * step] for i in ends])
+
+    bands = torch.as_tensor(even_bands(40)).double()
+    slow, quick = bends(2, range(6, 13, 2)), bends(1, range(5, 13))
+    wanted = [torch.cos(slow), torch.sin(slow).abs(), torch.cos(quick)]
+    means = torch.cat([part.mean(0) @ bands for part in wanted])
+    assert torch.allclose(found[:120].double(), means, atol=1e-4)
+
+
+@pytest.mark.parametrize("every", [0, 1, 2])
+def test_a_folded_window_is_the_transform_seen_from_its_centre(every: int) -> None:
+    pcm = noise(CONTEXT_SAMPLES + STEP_SAMPLES)
+    spectra = Spectrum()(pcm[None])
+    assert spectra.real.shape == (1, 4 * STEP_FRAMES + LOOKBACK_FRAMES, BINS)
+    time = np.arange(400)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (time + 0.5) / 400)
+
+    def direct(start: int) -> np.ndarray:
+        angle = 2j * np.pi * np.outer(time - 199.5, bins_hz()) / 16_000
+        cut = pcm[start : start + 400].double().numpy() * hann / np.sqrt(hann.sum())
+        return cut @ np.exp(-angle) / PHASE_FLOOR**0.5
+
+    place = 1 + 11 * every
+    even, odd = direct(160 * place), direct(160 * place + 80)
+    for wanted, real, imaginary in (
+        (even, spectra.real[0, place], spectra.imaginary[0, place]),
+        (odd, spectra.real_between[0, place - 1], spectra.imaginary_between[0, place - 1]),
+    ):
+        found = real.double().numpy() + 1j * imaginary.double().numpy()
+        assert np.abs(found - wanted).max() < 1e-6 * np.abs(wanted).max()
+    assert np.allclose(spectra.power[0, place], np.abs(even) ** 2, rtol=1e-4, atol=1e6)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -184,7 +249,7 @@ def test_the_level_is_not_heard(part: str) -> None:
 def test_movement_is_measured_over_one_two_and_three_features() -> None:
     signature = Signature(SignatureConfig(5, 3, 0, 0), FeatureConfig())
     features = torch.randn(1, LOOKBACK_FRAMES + 4, FeatureConfig().width)
-    spectra = torch.zeros(1, 2 * features.shape[1] - 1, BINS)
+    spectra = spectra_of(features.shape[1])
     c = features[0] @ signature.cepstra
     at = range(LOOKBACK_FRAMES, LOOKBACK_FRAMES + 4)
     wanted = torch.cat(
@@ -195,7 +260,7 @@ def test_movement_is_measured_over_one_two_and_three_features() -> None:
             torch.stack([(c[t] - c[t - 3]).abs() for t in at]).mean(0),
         ]
     )
-    assert torch.allclose(signature(spectra, spectra, features)[0, 0], wanted, atol=1e-5)
+    assert torch.allclose(signature(spectra, features)[0, 0], wanted, atol=1e-5)
 
 
 def test_a_buzz_is_periodic_and_has_lines() -> None:
@@ -218,15 +283,15 @@ def test_the_level_takes_no_part_in_cepstra() -> None:
     features = torch.randn(1, LOOKBACK_FRAMES + 8, FeatureConfig().width)
     louder = features.clone()
     louder[..., -1] += 3.0
-    spectra = torch.zeros(1, 2 * features.shape[1] - 1, BINS)
-    assert torch.equal(signature(spectra, spectra, features), signature(spectra, spectra, louder))
+    spectra = spectra_of(features.shape[1])
+    assert torch.equal(signature(spectra, features), signature(spectra, louder))
 
 
 def test_bands_are_means_of_neighbours_and_leave_out_the_edges() -> None:
     matrix = even_bands(40)
     assert np.allclose(matrix.sum(axis=0), 1)
     assert ((matrix > 0).sum(axis=1) <= 1).all()
-    hz = np.arange(BINS) * 16_000 / FFT_SAMPLES
+    hz = bins_hz()
     used = hz[matrix.any(axis=1)]
     assert used.min() >= 100
     assert used.max() < 7900
@@ -234,10 +299,11 @@ def test_bands_are_means_of_neighbours_and_leave_out_the_edges() -> None:
 
 def test_roughness_is_what_stands_off_the_running_mean() -> None:
     x = np.random.default_rng(0).standard_normal(BINS)
-    padded = np.pad(x[LOWEST_BIN:], SMOOTH_BINS // 2, mode="edge")
+    lowest = LOWEST_BIN - 1  # bins begin with 1
+    padded = np.pad(x[lowest:], SMOOTH_BINS // 2, mode="edge")
     smooth = np.convolve(padded, np.full(SMOOTH_BINS, 1 / SMOOTH_BINS), mode="valid")
     found = x @ rough_matrix()
-    assert np.allclose(found[LOWEST_BIN:], x[LOWEST_BIN:] - smooth, atol=1e-5)
+    assert np.allclose(found[lowest:], x[lowest:] - smooth, atol=1e-5)
     assert np.allclose(np.ones(BINS) @ rough_matrix(), 0, atol=1e-5)
 
 
@@ -247,7 +313,7 @@ def test_lags_are_the_autocorrelation_of_what_is_not_offset() -> None:
     x = np.fft.irfft(spectrum)
     lags = np.array([0, 1, 7, LEAST_LAG, MOST_LAG - LAG_STEP])
     direct = [x @ np.roll(x, lag) for lag in lags]
-    assert np.allclose(np.abs(spectrum) ** 2 @ lag_matrix(lags), direct, atol=1e-2)
+    assert np.allclose(np.abs(spectrum[1:]) ** 2 @ lag_matrix(lags), direct, atol=1e-2)
 
 
 def test_a_constant_offset_is_hardly_heard() -> None:
@@ -260,7 +326,7 @@ def test_a_constant_offset_is_hardly_heard() -> None:
 
 def test_the_response_is_that_of_the_filter() -> None:
     taps = np.random.default_rng(0).standard_normal(7)
-    wanted = np.fft.rfft(taps, FFT_SAMPLES)
+    wanted = np.fft.rfft(taps, FFT_SAMPLES)[1:]
     found = taps @ response_matrix(6)
     assert np.allclose(found[:BINS] + 1j * found[BINS:], wanted, atol=1e-5)
 

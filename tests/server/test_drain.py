@@ -72,7 +72,7 @@ async def test_ten_live_calls_have_their_finals_when_the_server_is_told_to_go(
     assert said == b""
     lines = [json.loads(line) for line in logged.splitlines()]
     assert sum(line["event"] == "call ended" for line in lines) == CALLS
-    assert all(line["level"] == "info" for line in lines)
+    assert [line for line in lines if line["level"] != "info"] == []
 
 
 async def live_calls(url: str, wanted: int) -> list[dict[str, Any]]:

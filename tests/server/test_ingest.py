@@ -157,11 +157,9 @@ async def newest(client: httpx.AsyncClient, state: str) -> dict[str, Any]:
             await asyncio.sleep(0.01)
 
 
-async def test_silence_is_given_up(ingest_workers: int) -> None:
+async def test_silence_is_given_up() -> None:
     async with (
-        live_server(
-            start_timeout_s=0.5, media_idle_timeout_s=0.5, ingest_workers=ingest_workers
-        ) as url,
+        live_server(start_timeout_s=0.5, media_idle_timeout_s=0.5) as url,
         http(url) as client,
     ):
         async with ws(url, "/v1/ingest/twilio") as never:

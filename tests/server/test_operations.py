@@ -6,7 +6,11 @@ import pytest
 
 from tests.server.peers import http, place_pcm
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+# Requests that are handed on are tested with calls.
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.parametrize("shared_url", [0], indirect=True, ids=["one-process"]),
+]
 
 
 async def test_alive_and_ready(shared_url: str) -> None:

@@ -249,9 +249,9 @@ async def test_bad_offers_are_refused_and_harm_nobody(shared_url: str):
         assert [call["id"] for call in calls] == [placed.call_id, *(call["id"] for call in before)]
 
 
-async def test_a_full_server_says_when_to_come_back(ingest_workers: int):
+async def test_a_full_server_says_when_to_come_back():
     async with (
-        live_server(max_calls=1, ingest_workers=ingest_workers) as url,
+        live_server(max_calls=1) as url,
         http() as client,
         caller(babble(9), "opus") as first,
         caller(babble(1), "opus") as second,

@@ -9,7 +9,7 @@ from streamtrace.tracing.panels import COLUMNS, Panels
 
 
 @pytest.mark.parametrize("width", [1, COLUMNS - 1, COLUMNS, COLUMNS + 1, 100])
-@pytest.mark.parametrize("leading", [(), (1,), (5,), (2, 3)])
+@pytest.mark.parametrize("leading", [(), (1,), (5,), (2, 3), (0,)])
 def test_a_product_is_the_matrix_product(width: int, leading: tuple[int, ...]) -> None:
     rng = np.random.default_rng(width)
     matrix = rng.standard_normal((7, width)).astype(np.float32)

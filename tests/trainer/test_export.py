@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,17 +14,25 @@ import pytest
 import torch
 
 from streamtrace.encoder.bundle import LISTED_FILES, MANIFEST_FILE, load_bundle
-from streamtrace.encoder.cpu import STEP_INPUTS, STEP_OUTPUTS
+from streamtrace.encoder.cpu import step_inputs, step_outputs
 from streamtrace.errors import BundleError
-from tests.bundles import TINY_SOURCES, random_bundle, random_encoder, random_heads, tiny_model
+from tests.bundles import (
+    TINY_SOURCES,
+    random_bundle,
+    random_encoder,
+    random_heads,
+    tiny_bundle,
+    tiny_model,
+)
 from trainer import export
-from trainer.export import ExportFailed, step_disagreement, write_bundle
+from trainer.__main__ import main
+from trainer.export import ExportFailed, encoder_of, step_disagreement, write_bundle
 
 
 def test_the_graph_is_the_contract() -> None:
     graph = onnx.load(tiny_model().bundle.step_path).graph
-    assert tuple(one.name for one in graph.input) == STEP_INPUTS
-    assert tuple(one.name for one in graph.output) == STEP_OUTPUTS
+    assert tuple(one.name for one in graph.input) == step_inputs(2)
+    assert tuple(one.name for one in graph.output) == step_outputs(2)
     for one in [*graph.input, *graph.output]:
         first, *others = one.type.tensor_type.shape.dim
         assert first.dim_param == "batch"
@@ -93,3 +103,26 @@ def test_a_bundle_replaces_its_predecessor_whole(
             model_card="",
         )
     assert load_bundle(target).ref.id == "second"
+
+
+def test_a_step_is_written_anew_from_the_bundles_own_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny_bundle(tmp_path)
+    kept = {name: (path / name).read_bytes() for name in LISTED_FILES if name != "step.onnx"}
+    graph = onnx.load(path / "step.onnx")
+    graph.graph.doc_string = "of an earlier contract"
+    onnx.save(graph, path / "step.onnx")
+    sums = json.loads((path / MANIFEST_FILE).read_text())
+    sums["files"]["step.onnx"] = hashlib.sha256((path / "step.onnx").read_bytes()).hexdigest()
+    (path / MANIFEST_FILE).write_text(json.dumps(sums))
+    before = load_bundle(path)
+    assert main(["reexport", str(path)]) == 0
+    bundle = load_bundle(path)
+    assert bundle.ref.id == before.ref.id
+    assert bundle.ref.sha256 != before.ref.sha256
+    assert bundle.ref.sha256 in capsys.readouterr().out
+    assert {name: (path / name).read_bytes() for name in kept} == kept
+    assert not onnx.load(bundle.step_path).graph.doc_string
+    assert step_disagreement(encoder_of(bundle), bundle.step_path) < export.PARITY_TOLERANCE
+    assert list(tmp_path.iterdir()) == [path]

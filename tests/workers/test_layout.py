@@ -173,4 +173,6 @@ async def test_workers_that_cannot_listen_are_told_at_once(
     with listen("127.0.0.1", 0) as taken, pytest.raises(WorkersFailed, match="before it was ready"):
         await serve_until(asyncio.Event(), settings, taken, on_ready=print)
     output = capfd.readouterr()
+    assert "streamtrace: ingest worker: cannot listen on 127.0.0.1:" in output.err
     assert "in use" in output.err
+    assert "Traceback" not in output.err
