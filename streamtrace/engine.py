@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from streamtrace.call import Call
+from streamtrace.encoder.backend import DeviceName, Precision, choose_backend
 from streamtrace.encoder.batcher import Encoder
 from streamtrace.encoder.bundle import load_bundle
 from streamtrace.errors import ProtocolViolation
@@ -80,11 +81,16 @@ class Engine:
         *,
         slots: int = 256,
         workers: int | None = None,
+        device: DeviceName = "auto",
+        precision: Precision = "fp32",
         clock: Clock | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.bundle = load_bundle(None if model is None else Path(model))
-        self.encoder = Encoder.of(self.bundle, slots=slots, workers=workers, now=self.clock.now)
+        self.backend = choose_backend(device, precision)
+        self.encoder = Encoder.of(
+            self.bundle, slots=slots, workers=workers, backend=self.backend, now=self.clock.now
+        )
         self._calls: dict[str, Call] = {}
 
     @property

@@ -52,6 +52,12 @@ class Settings(BaseSettings):
 
     slots: int = Field(256, ge=1, le=65_536, description="Legs that the encoder holds at once.")
     workers: int | None = Field(None, ge=1, le=1024, description="Encoder threads; none: cores.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="What steps the encoder; auto: a GPU if it can be used, else the CPU."
+    )
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="Of the encoder's blocks on a GPU; bf16 takes less memory."
+    )
     ingest_workers: int = Field(
         0,
         ge=0,

@@ -78,6 +78,19 @@ def cuda() -> Finding:
     return Finding("cuda", State.MISSING, absence, "nothing: the CPU serves")
 
 
+def backend() -> Finding:
+    """What would step the encoder under the settings in force."""
+    from streamtrace.encoder.backend import choose_backend
+    from streamtrace.settings import load_settings
+
+    try:
+        settings = load_settings()
+        chosen = choose_backend(settings.device, settings.precision)
+    except StreamTraceError as problem:
+        return Finding("backend", State.FAILS, str(problem), "or set device=auto")
+    return Finding("backend", State.WORKS, chosen.text)
+
+
 def port_audio() -> Finding:
     """Only `streamtrace mic` needs it."""
     from streamtrace.sources.mic import portaudio_version
@@ -159,6 +172,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     python_version,
     onnx_runtime,
     cuda,
+    backend,
     default_bundle,
     ffmpeg,
     port_audio,

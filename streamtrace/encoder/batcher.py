@@ -15,8 +15,9 @@ from typing import Self, TypeAlias
 
 import numpy as np
 
+from streamtrace.encoder.backend import GPU_RULE, ON_CPU, Backend, open_runner
 from streamtrace.encoder.bundle import Bundle
-from streamtrace.encoder.runner import CpuRunner, StepBatch, StepRunner
+from streamtrace.encoder.runner import StepBatch, StepRunner
 from streamtrace.encoder.schedule import BatchRule, Schedule
 from streamtrace.encoder.slots import Lease, Slots
 from streamtrace.errors import EncoderFailed
@@ -126,10 +127,14 @@ class Encoder:
         *,
         slots: int,
         workers: int | None = None,
+        backend: Backend = ON_CPU,
         now: Callable[[], float] = time.monotonic,
     ) -> Self:
-        """An encoder of this bundle on the CPU."""
-        return cls(CpuRunner(bundle, slots=slots), slots=slots, workers=workers, now=now)
+        """An encoder of this bundle; a GPU is owned by one thread, whatever `workers` says."""
+        runner = open_runner(bundle, backend, slots=slots)
+        if backend.device == "cuda":
+            return cls(runner, slots=slots, workers=1, rule=GPU_RULE, now=now)
+        return cls(runner, slots=slots, workers=workers, now=now)
 
     @property
     def slots(self) -> int:

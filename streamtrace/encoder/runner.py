@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from streamtrace.encoder.bundle import Bundle
 from streamtrace.encoder.cache import Rows
-from streamtrace.encoder.cpu import OrtStepRunner
 from streamtrace.fusion.tracer import Answers, Tracer
 from streamtrace.values import Bools, Float32s, Step
+
+if TYPE_CHECKING:
+    from streamtrace.encoder.cpu import OrtStepRunner
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +69,11 @@ class StepRunner(Protocol):
 class CpuRunner:
     """A `StepRunner`: the exported step, then pooling and fusion, vectorised over the batch."""
 
-    def __init__(self, bundle: Bundle, *, slots: int) -> None:
-        self._frames = OrtStepRunner(bundle.step_path, slots=slots)
+    def __init__(self, bundle: Bundle, *, slots: int, frames: OrtStepRunner | None = None) -> None:
+        # Here, so that a machine whose GPU steps the encoder needs no ONNX Runtime.
+        from streamtrace.encoder.cpu import OrtStepRunner
+
+        self._frames = frames or OrtStepRunner(bundle.step_path, slots=slots)
         self._tracer = Tracer(bundle.trace_model, slots)
 
     @property

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -18,6 +19,8 @@ from streamtrace.settings import Settings
 
 if TYPE_CHECKING:
     from streamtrace.engine import Engine
+
+log = structlog.get_logger()
 
 PING_S = 20.0
 LAST_ANSWERS_S = 1  # after the drain, for requests that are still being answered
@@ -36,18 +39,39 @@ async def serve_until(
     The engine is the settings' own, unless a measurement brings another.
     """
     # Here, for ingest processes use the rest of this module and have no engine.
-    from streamtrace.engine import Engine
     from streamtrace.server.app import create_app
     from streamtrace.server.state import ServerState
 
     if engine is None:
-        engine = Engine(settings.model, slots=settings.slots, workers=settings.workers)
+        engine = open_engine(settings)
     async with engine, ServerState(settings, engine) as state:
         url = base_url(settings, listener)
         server = DrainingServer(
-            config(settings, create_app(state)), state, stop, lambda: on_ready(url)
+            config(settings, create_app(state)),
+            state,
+            stop,
+            lambda: tell_ready(engine, url, on_ready),
         )
         await server.serve([listener])
+
+
+def open_engine(settings: Settings) -> Engine:
+    """The settings' own."""
+    from streamtrace.engine import Engine
+
+    return Engine(
+        settings.model,
+        slots=settings.slots,
+        workers=settings.workers,
+        device=settings.device,
+        precision=settings.precision,
+    )
+
+
+def tell_ready(engine: Engine, url: str, on_ready: Callable[[str], None]) -> None:
+    """Where it listens comes first: whoever starts a server reads that line."""
+    on_ready(url)
+    log.info("encoder chosen", device=engine.backend.device, why=engine.backend.text)
 
 
 class Draining(Protocol):

@@ -37,6 +37,11 @@ class Panels:
         """K."""
         return self.panels.shape[1]
 
+    @property
+    def matrix(self) -> Float32s:
+        """[K, N], as it was before it was cut: for whoever multiplies otherwise."""
+        return self.panels.transpose(1, 0, 2).reshape(self.depth, -1)[:, : self.width]
+
     def __rmatmul__(self, rows: Floats) -> Floats:
         """[..., K] @ [K, N] -> [..., N]."""
         flat = rows.reshape(rows.size // self.depth, self.depth)

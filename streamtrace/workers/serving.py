@@ -8,11 +8,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from streamtrace.engine import Engine
 from streamtrace.errors import StreamTraceError
 from streamtrace.server.app import create_app
 from streamtrace.server.listening import base_url
-from streamtrace.server.serving import DrainingServer, config
+from streamtrace.server.serving import DrainingServer, config, open_engine, tell_ready
 from streamtrace.server.state import ServerState
 from streamtrace.settings import Settings
 from streamtrace.workers.pool import WorkerPool
@@ -28,7 +27,7 @@ async def serve_until(
 ) -> None:
     """Like `server.serving.serve_until`; `held` has the port, and its workers listen there."""
     failure: StreamTraceError | None = None
-    engine = Engine(settings.model, slots=settings.slots, workers=settings.workers)
+    engine = open_engine(settings)
     with tempfile.TemporaryDirectory(prefix="streamtrace-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         check_folder(folder)
@@ -36,7 +35,8 @@ async def serve_until(
             address = held.getsockname()[:2]
             async with WorkerPool(state, address, folder) as pool:
                 front = Front(settings, state, pool, folder, stop)
-                failure = await front.serve(lambda: on_ready(base_url(settings, held)))
+                url = base_url(settings, held)
+                failure = await front.serve(lambda: tell_ready(engine, url, on_ready))
     if failure is not None:
         raise failure
 

@@ -8,14 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from streamtrace.commands.doctor import CHECKS, Finding, State, ingest_processes, listening_port
+from streamtrace.commands.doctor import (
+    CHECKS,
+    Finding,
+    State,
+    backend,
+    ingest_processes,
+    listening_port,
+)
 from tests.commands.cli import RunCli
 
 
 def test_doctor_is_content_here(run_cli: RunCli) -> None:
     outcome = run_cli("doctor")
     assert (outcome.code, outcome.err) == (0, "")
-    for word in ("python", "onnxruntime", "cuda", "model", "ffmpeg", "portaudio", "ingest", "port"):
+    words = "python onnxruntime cuda backend model ffmpeg portaudio ingest port"
+    for word in words.split():
         assert word in outcome.out
 
 
@@ -35,6 +43,16 @@ def test_a_port_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         finding = listening_port()
     assert finding.state is State.MISSING
     assert "--port" in finding.remedy
+
+
+def test_the_backend_is_told_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STREAMTRACE_DEVICE", "cpu")
+    assert backend().detail == "cpu in fp32 by onnxruntime: device=cpu"
+    monkeypatch.setenv("STREAMTRACE_PRECISION", "bf16")
+    finding = backend()
+    assert finding.state is State.FAILS
+    assert "precision=bf16" in finding.detail
 
 
 def test_how_many_processes_take_calls_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,3 +23,9 @@ def test_a_product_is_the_matrix_product(width: int, leading: tuple[int, ...]) -
 def test_its_shape_is_known() -> None:
     panels = Panels.of(np.ones((3, 40), np.float32))
     assert (panels.depth, panels.width) == (3, 40)
+
+
+@pytest.mark.parametrize("width", [1, COLUMNS, 100])
+def test_the_matrix_can_be_had_back(width: int) -> None:
+    matrix = np.random.default_rng(width).standard_normal((7, width)).astype(np.float32)
+    np.testing.assert_array_equal(Panels.of(matrix).matrix, matrix)

@@ -22,12 +22,28 @@ class Bare:
             return self.finder.find_spec(name, path, target)
 
 sys.meta_path[:] = [Bare(finder) for finder in sys.meta_path]
-import trainer.train, trainer.config, trainer.dataset, trainer.__main__
 """
+TRAINING = "import trainer.train, trainer.config, trainer.dataset, trainer.__main__"
+ON_A_GPU = "import streamtrace.encoder.gpu, streamtrace.encoder.backend, streamtrace.encoder.runner"
 
 
 def test_training_imports_torch_numpy_and_safetensors_only() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", BARE], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", BARE + TRAINING],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_gpu_steps_with_torch_numpy_and_safetensors_only() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BARE + ON_A_GPU],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

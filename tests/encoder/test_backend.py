@@ -1,0 +1,65 @@
+"""Which backend is chosen: the CPU unless a GPU can be used, and words where it cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from streamtrace.encoder.backend import GPU_RULE, ON_CPU, choose_backend, open_runner
+from streamtrace.encoder.cuda import cuda_absence
+from streamtrace.encoder.runner import CpuRunner
+from streamtrace.engine import Engine
+from streamtrace.errors import SettingsError
+from tests.bundles import tiny_model
+
+without_gpu = pytest.mark.skipif(cuda_absence() is None, reason="there is a GPU")
+
+
+def test_the_cpu_on_demand() -> None:
+    assert choose_backend("cpu", "fp32") == ON_CPU
+    assert isinstance(open_runner(tiny_model().bundle, ON_CPU, slots=1), CpuRunner)
+    with pytest.raises(SettingsError, match="precision=bf16: want fp32 with device=cpu"):
+        choose_backend("cpu", "bf16")
+
+
+@without_gpu
+def test_auto_without_a_gpu_is_the_cpu_and_says_why() -> None:
+    for precision in ("fp32", "bf16"):
+        backend = choose_backend("auto", precision)
+        assert (backend.device, backend.precision) == ("cpu", "fp32")
+        assert backend.text.startswith("cpu in fp32 by onnxruntime: device=auto, no NVIDIA")
+    assert Engine(tiny_model().bundle.path, slots=1).backend.device == "cpu"
+
+
+@without_gpu
+def test_cuda_without_a_gpu_is_refused_with_the_remedy() -> None:
+    with pytest.raises(SettingsError, match=r"device=cuda: no NVIDIA.*streamtrace\[gpu\]") as error:
+        Engine(tiny_model().bundle.path, slots=1, device="cuda")
+    assert error.value.exit_code == 2
+
+
+@without_gpu
+def test_asking_for_a_gpu_that_is_not_there_loads_no_torch() -> None:
+    program = (
+        "import sys; from streamtrace.engine import Engine;"
+        "engine = Engine(slots=1, workers=2, device='auto', precision='bf16');"
+        "print(engine.encoder.workers, 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("2 False\n", "")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(cuda_absence() is not None, reason=cuda_absence() or "")
+async def test_auto_with_a_gpu_is_the_gpu_and_one_thread_owns_it() -> None:
+    async with Engine(slots=64, workers=3) as engine:
+        assert engine.backend.device == "cuda"
+        assert engine.encoder.workers == 1
+
+
+def test_a_gpu_never_waits_for_company() -> None:
+    assert GPU_RULE.budget_s == GPU_RULE.spread_s == 0
