@@ -23,7 +23,10 @@ from benchmarks.process_cpu import resident_mb
 from benchmarks.report import Measured, Report, as_markdown, load_average
 from streamtrace.call import Call
 from streamtrace.demo.callers import synthetic_callers
+from streamtrace.encoder.batcher import Encoder
 from streamtrace.encoder.bundle import Bundle, load_bundle
+from streamtrace.encoder.runner import CpuRunner
+from streamtrace.encoder.schedule import BatchRule
 from streamtrace.engine import Engine
 from streamtrace.events.wire import CallScoreEvent, CloudEvent
 from streamtrace.sinks.channel import EventChannel
@@ -39,6 +42,7 @@ from streamtrace.values import (
 
 HOURS_S = 4 * 3600.0
 MINUTE_STEPS = 60_000 // STEP_MS
+ALONE = BatchRule(most=1)
 KEPT_EVENTS = 1024  # as a server keeps by default; memory grows until a call has so many
 HOUR_S = 3600.0
 LOG_FULL_S = 600.0
@@ -88,7 +92,10 @@ async def hold_long_call(bundle: Bundle, seconds: float) -> Soak:
     steps = max(3 * MINUTE_STEPS, round(seconds * SAMPLE_RATE_HZ / STEP_SAMPLES))
     # Three more, so that its memory is laid out otherwise than the old call's.
     reach = receptive_steps(bundle) + WINDOW_STEPS + MINUTE_STEPS + 3
-    async with Engine(bundle.path, slots=2, workers=1) as engine:
+    engine = Engine(bundle.path, slots=2, workers=1)
+    # Nobody to wait for: a batch is one step.
+    engine.encoder = Encoder(CpuRunner(bundle, slots=2), slots=2, workers=1, rule=ALONE)
+    async with engine:
         channel = EventChannel(most_events=KEPT_EVENTS, most_behind=256)
         old, young = engine.open_call(sink=channel), engine.open_call()
         windows: dict[int, tuple[float, float]] = {}
