@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -97,11 +97,16 @@ async def pace_engine(
     voices: Sequence[Sequence[Step]],
     legs: int,
     seconds: float,
+    *,
+    on_look: Callable[[], None] = lambda: None,
 ) -> Paced:
-    """So many new legs, phases evenly spread, measured for so long once they have settled."""
+    """So many new legs, phases evenly spread, measured for so long once they have settled.
+
+    `on_look` is told when that begins, and when it ends.
+    """
     slots = [encoder.acquire() for _ in range(legs)]
     try:
-        return await _pace(slots, voices, seconds, runner.batches)
+        return await _pace(slots, voices, seconds, runner.batches, on_look)
     finally:
         for slot in slots:
             slot.release()
@@ -123,6 +128,7 @@ async def _pace(
     voices: Sequence[Sequence[Step]],
     seconds: float,
     batches: list[int],
+    on_look: Callable[[], None] = lambda: None,
 ) -> Paced:
     loop = asyncio.get_running_loop()
     begin_s = loop.time() + 0.1
@@ -132,6 +138,7 @@ async def _pace(
 
     async def look(at_s: float) -> None:
         await asyncio.sleep(at_s - loop.time())
+        on_look()
         looks.append((CpuUsed.of(os.getpid()), len(batches), sum(batches)))
 
     async def live(number: int, place: Place) -> None:
