@@ -63,11 +63,9 @@ def timing(sections: Sequence[Section]) -> Generator[Stopwatch]:
     kept = [(one.owner, one.function, one.owner.__dict__[one.function]) for one in sections]
     try:
         for section, (owner, function, was) in zip(sections, kept, strict=True):
-            if isinstance(was, classmethod):
-                timed: Any = classmethod(watch.time(section.name, was.__func__))
-            else:
-                timed = watch.time(section.name, was)
-            setattr(owner, function, timed)
+            inner: Callable[..., Any] = getattr(was, "__func__", was)
+            timed = watch.time(section.name, inner)
+            setattr(owner, function, timed if inner is was else classmethod(timed))
         yield watch
     finally:
         for owner, function, was in kept:

@@ -19,9 +19,9 @@ class Work:
         """Burn a little, and more inside."""
         return burn(200_000) + self.inner()
 
-    def inner(self) -> int:
+    def inner(self, *, divided_by: int = 1) -> int:
         """Burn more."""
-        return burn(600_000)
+        return burn(600_000) // divided_by
 
     @classmethod
     def of(cls) -> int:
@@ -55,8 +55,7 @@ def test_each_part_is_counted_without_what_is_inside_it() -> None:
 def test_functions_are_as_before_even_behind_an_error() -> None:
     before = [Work.__dict__[one.function] for one in PARTS]
     with pytest.raises(ZeroDivisionError), timing(PARTS):
-        assert [Work.__dict__[one.function] for one in PARTS] != before
-        raise ZeroDivisionError
+        Work().inner(divided_by=0)
     assert [Work.__dict__[one.function] for one in PARTS] == before
 
 
