@@ -20,6 +20,7 @@ from streamtrace.values import HOP_STEPS, STEP_MS, STEP_SAMPLES, AudioChunk, Flo
 
 STEP_S = STEP_MS / 1000
 SETTLE_S = 1.0  # from the first step to what is measured
+LATE_S = 1.0  # how long behind the end steps that are late are still run
 CUT_STEPS = 128  # steps that a voice is cut into, said again and again
 
 
@@ -144,7 +145,7 @@ async def _pace(
     async def live(number: int, place: Place) -> None:
         voice, index = voices[number % len(voices)], 0
         due_s = begin_s + STEP_S * number / len(places)
-        while due_s < until_s:
+        while due_s < until_s and loop.time() < until_s + LATE_S:
             await asyncio.sleep(due_s - loop.time())
             await place.encode(_step(voice, index))
             if due_s >= from_s:
