@@ -152,7 +152,10 @@ def offline_window(end_sample: int) -> tuple[float, float]:
     return window.spoof_probability, window.novelty
 
 
-async def test_twenty_minutes_end_as_offline() -> None:
+@pytest.mark.parametrize(
+    "minutes", [2, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
+)
+async def test_a_long_call_ends_as_offline(minutes: int) -> None:
     bundle = tiny_model().bundle
     runner = CpuRunner(bundle, slots=1)
     async with Encoder(runner, slots=1, workers=1, rule=BatchRule(most=1)) as encoder:
@@ -161,7 +164,7 @@ async def test_twenty_minutes_end_as_offline() -> None:
         async def encode(step: Step) -> Traced:
             return (await slot.encode(step)).traced
 
-        call = await long_call(20, encode, looks=5)
+        call = await long_call(minutes, encode, looks=5)
     wanted = offline_window(call.end_sample)
     np.testing.assert_allclose(last_window(call), wanted, atol=TOLERANCE, rtol=0)
 
@@ -190,6 +193,7 @@ class FramesByHeart:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_an_hour_of_frames_keeps_its_last_window() -> None:
     call = await long_call(60, FramesByHeart(), looks=6)
     fresh, window = FramesByHeart(), None
