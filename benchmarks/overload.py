@@ -69,7 +69,7 @@ async def _measure(
     capacity = calls or await _find(model)
     settings["capacity"] = capacity
     _say(f"{capacity} calls, the capacity")
-    async with local_server(*server_arguments(model), settings=SHIPPED) as server:
+    async with local_server(*server_arguments(model), settings=EVERYBODY) as server:
         await hold_twilio_calls(server, 2, 4.0)
         normal = await hold_twilio_calls(server, capacity, seconds)
     results = {"decision_latency_p99_ms_at_capacity": Measured(_some(normal.p99_ms), "ms")}

@@ -25,7 +25,7 @@ BARE_SERVER = "benchmarks.bare_server"
 EVERYBODY: Mapping[str, object] = {
     "slots": 1024,
     "max_calls": 1024,
-    "max_load": 100,
+    "max_load": 1000,
     "ended_calls_kept": 4096,
 }
 

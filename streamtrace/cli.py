@@ -80,11 +80,23 @@ def serve(
     model: Model = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
+    ingest_workers: Annotated[
+        int | None, typer.Option(help="Processes that take calls in (Linux); 0: none apart.")
+    ] = None,
 ) -> None:
     """Take live calls. Environment (STREAMTRACE_…) over streamtrace.toml over defaults."""
     from streamtrace.commands import serve as command
 
-    _exit(command.run(host=host, port=port, model=model, tls_cert=tls_cert, tls_key=tls_key))
+    _exit(
+        command.run(
+            host=host,
+            port=port,
+            model=model,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            ingest_workers=ingest_workers,
+        )
+    )
 
 
 @app.command()

@@ -52,7 +52,19 @@ class Settings(BaseSettings):
 
     slots: int = Field(256, ge=1, le=65_536, description="Legs that the encoder holds at once.")
     workers: int | None = Field(None, ge=1, le=1024, description="Encoder threads; none: cores.")
+    ingest_workers: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Processes that take calls in; 0: the engine's own does (Linux).",
+    )
     max_calls: int = Field(256, ge=1, le=65_536, description="Calls at once.")
+    max_load: float = Field(
+        0.85,
+        gt=0,
+        le=1000,
+        description="Expected share of this machine above which the next call is refused.",
+    )
 
     start_timeout_s: float = Field(
         5.0, gt=0, le=60, description="From connecting to the first media or start message."
@@ -77,7 +89,7 @@ class Settings(BaseSettings):
     ice_servers: tuple[str, ...] = Field((), description="STUN and TURN URLs.")
 
     events_kept_per_call: int = Field(
-        1_024, ge=16, le=1_048_576, description="A call's older events are no longer held."
+        400, ge=16, le=1_048_576, description="A call's older events are no longer held."
     )
     ended_calls_kept: int = Field(
         200, ge=1, le=1_048_576, description="Ended calls that can still be looked up."

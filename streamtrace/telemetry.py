@@ -74,6 +74,16 @@ class Metrics:
             buckets=_VERDICTS_S,
             registry=registry,
         )
+        self.load = Gauge(
+            "streamtrace_load",
+            "Share of the machine in use, as admission judges it.",
+            registry=registry,
+        )
+        self.late = Gauge(
+            "streamtrace_late_seconds",
+            "How late the slowest tenth of steps is answered.",
+            registry=registry,
+        )
         self.events_dropped = Counter(
             "streamtrace_events_dropped",
             "Events that a subscriber did not get.",

@@ -202,28 +202,39 @@ class Decision:
     speech_ms: int
     catalog: Catalog
 
-    def sources_ranked(self, most: int | None = None) -> tuple[SourceShare, ...]:
-        """The attribution, likeliest first; with `most`, that many and always `unknown`."""
-        names = [(s.name, s.family) for s in self.catalog.sources] + [("unknown", None)]
-        rows = [
-            SourceShare(names[i][0], names[i][1], float(self.attribution[i]))
-            for i in _ranked(self.attribution, most)
-        ]
-        return tuple(rows)
+    def sources_ranked(
+        self, most: int | None = None, *, digits: int | None = None
+    ) -> tuple[SourceShare, ...]:
+        """The attribution, likeliest first; with `most`, that many and always `unknown`.
 
-    def families_ranked(self, most: int | None = None) -> tuple[FamilyShare, ...]:
-        """The family attribution, likeliest first; with `most`, that many and always `unknown`."""
-        names = [*self.catalog.families, "unknown"]
+        Probabilities are rounded to `digits`, if given.
+        """
+        sources = self.catalog.sources
         return tuple(
-            FamilyShare(names[i], float(self.families[i])) for i in _ranked(self.families, most)
+            SourceShare(sources[i].name, sources[i].family, share)
+            if i < len(sources)
+            else SourceShare("unknown", None, share)
+            for i, share in _ranked(self.attribution, most, digits)
         )
 
+    def families_ranked(
+        self, most: int | None = None, *, digits: int | None = None
+    ) -> tuple[FamilyShare, ...]:
+        """The family attribution, likewise."""
+        names = (*self.catalog.families, "unknown")
+        ranked = _ranked(self.families, most, digits)
+        return tuple(FamilyShare(names[i], share) for i, share in ranked)
 
-def _ranked(shares: Float32s, most: int | None) -> list[int]:
-    """Indices by falling share, ties by index; the last index survives the cut."""
-    order: list[int] = np.argsort(-shares, kind="stable").tolist()
-    if most is None or len(order) <= most + 1:
-        return order
+
+def _ranked(shares: Float32s, most: int | None, digits: int | None) -> list[tuple[int, float]]:
+    """Indices and shares by falling share, ties by index; the last index survives the cut."""
+    order = np.argsort(-shares, kind="stable")
     unknown = len(shares) - 1
-    known = [i for i in order if i != unknown][:most]
-    return sorted([*known, unknown], key=order.index)
+    if most is not None and unknown > most:
+        order = order[: most + 1]
+        if unknown not in order:
+            order[-1] = unknown
+    exact: list[float] = shares[order].tolist()
+    if digits is not None:
+        exact = [round(share, digits) for share in exact]
+    return list(zip(order.tolist(), exact, strict=True))

@@ -6,7 +6,7 @@ import numpy as np
 
 from streamtrace.audio.finite import finite
 from streamtrace.audio.resample import Resampler
-from streamtrace.values import SAMPLE_RATE_HZ, AudioChunk, Float32s
+from streamtrace.values import SAMPLE_RATE_HZ, STEP_SAMPLES, AudioChunk, Float32s
 
 
 class LegInput:
@@ -20,6 +20,8 @@ class LegInput:
         self._rate_hz = rate_hz
         self._resampler = Resampler(rate_hz)
         self._joined = False  # whether the resampler holds audio that more may follow on
+        self._began = 0  # where the audio that it was given began, at the line's rate
+        self._follows_gap = False  # whether there was audio before that
         self._native = 0  # the position of the next sample at the line's rate
         self._start = 0  # the position of the next sample at 16 kHz
 
@@ -33,6 +35,8 @@ class LegInput:
         if start != self._native or not self._joined:
             chunks += self.flush()
             self._start = self._at_16k(start)
+            self._follows_gap = self._native > 0
+            self._began = start
             self._joined = True
         self._native = start + len(pcm)
         samples = finite(np.ascontiguousarray(pcm, np.float32))
@@ -46,6 +50,20 @@ class LegInput:
         self._resampler = Resampler(self._rate_hz)
         self._joined = False
         return rest
+
+    def news_at(self) -> int | None:
+        """Up to where more audio must come to make a difference, at the line's rate.
+
+        That is where it completes an encoder step or, behind a gap, where its first sound comes
+        through. None where the resampler does not tell.
+        """
+        if not self._joined:
+            return self._native  # whatever comes is the first of its stretch
+        begin = self._at_16k(self._began)
+        is_silent = self._start == begin and self._follows_gap
+        wanted = begin + 1 if is_silent else (self._start // STEP_SAMPLES + 1) * STEP_SAMPLES
+        inputs = self._resampler.inputs_for(wanted - begin)
+        return None if inputs is None else self._began + inputs
 
     def _taken(self, pcm: Float32s) -> list[AudioChunk]:
         if not len(pcm):

@@ -140,6 +140,21 @@ def listening_port() -> Finding:
     return Finding("port", State.WORKS, f"{place} is free")
 
 
+def ingest_processes() -> Finding:
+    """Whether calls can be taken in by as many processes as the settings say."""
+    from streamtrace.settings import load_settings
+    from streamtrace.workers.run import check_platform
+
+    try:
+        settings = load_settings()
+        check_platform(settings)
+    except StreamTraceError as problem:
+        return Finding("ingest", State.FAILS, str(problem), "see `streamtrace config check`")
+    count = settings.ingest_workers
+    detail = f"{count} processes in front of the engine's" if count else "in the engine's process"
+    return Finding("ingest", State.WORKS, detail)
+
+
 CHECKS: tuple[Callable[[], Finding], ...] = (
     python_version,
     onnx_runtime,
@@ -147,5 +162,6 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     default_bundle,
     ffmpeg,
     port_audio,
+    ingest_processes,
     listening_port,
 )

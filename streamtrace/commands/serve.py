@@ -14,10 +14,21 @@ def run(
     model: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    ingest_workers: int | None,
 ) -> int:
     """Serve until told to stop; what is given here beats environment and file."""
-    settings = load_settings(host=host, port=port, model=model, tls_cert=tls_cert, tls_key=tls_key)
+    settings = load_settings(
+        host=host,
+        port=port,
+        model=model,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        ingest_workers=ingest_workers,
+    )
     # Behind the settings: a wrong one is told at once, not after the server has been imported.
-    from streamtrace.server.run import serve
+    if settings.ingest_workers:
+        from streamtrace.workers.run import serve
+    else:
+        from streamtrace.server.run import serve
 
     return serve(settings)

@@ -26,7 +26,9 @@ from streamtrace.events.payloads import (
     StreamGapData,
     WindowData,
 )
-from streamtrace.values import Decision, FamilyShare, SourceShare
+
+CALL_ENDED = "call.ended.v1"
+HEARTBEAT = "stream.heartbeat.v1"
 
 MOST_SOURCES = 5  # of a score's attribution, besides `unknown`
 DIGITS = 6  # of a probability: more is noise, and costs every subscriber
@@ -168,7 +170,7 @@ def stream_gap(
 ) -> StreamGapEvent:
     """Says that `first` to `last` are gone; its own sequence is the cursor to go on from."""
     at = _envelope(call_id, last, time, f"{call_id}-gap-{first}-{last}")
-    data = {"external_id": external_id, "from": _padded(first), "to": _padded(last)}
+    data = {"external_id": external_id, "from": padded(first), "to": padded(last)}
     return StreamGapEvent(**at, data=StreamGapData.model_validate(data))
 
 
@@ -190,8 +192,8 @@ def _score_data(event: CallScore, external_id: str | None) -> CallScoreData:
         verdict=decision.verdict,
         spoof_probability=round(decision.spoof_probability, DIGITS),
         threshold=event.threshold,
-        attribution=_sources(decision),
-        families=_families(decision),
+        attribution=decision.sources_ranked(MOST_SOURCES, digits=DIGITS),
+        families=decision.families_ranked(digits=DIGITS),
         novelty=round(decision.novelty, DIGITS),
         speech_ms=decision.speech_ms,
         duration_ms=event.duration_ms,
@@ -209,20 +211,6 @@ def _score_data(event: CallScore, external_id: str | None) -> CallScoreData:
     )
 
 
-def _sources(decision: Decision) -> tuple[SourceShare, ...]:
-    return tuple(
-        SourceShare(share.source, share.family, round(share.probability, DIGITS))
-        for share in decision.sources_ranked(MOST_SOURCES)
-    )
-
-
-def _families(decision: Decision) -> tuple[FamilyShare, ...]:
-    return tuple(
-        FamilyShare(share.family, round(share.probability, DIGITS))
-        for share in decision.families_ranked()
-    )
-
-
 def _envelope(call_id: str, sequence: int, time: datetime | str, event_id: str) -> dict[str, Any]:
     """Everything but type and data; `time` in UTC to the millisecond."""
     if isinstance(time, datetime):
@@ -233,9 +221,10 @@ def _envelope(call_id: str, sequence: int, time: datetime | str, event_id: str) 
         "source": f"/v1/calls/{call_id}",
         "subject": call_id,
         "time": time,
-        "sequence": _padded(sequence),
+        "sequence": padded(sequence),
     }
 
 
-def _padded(sequence: int) -> str:
+def padded(sequence: int) -> str:
+    """A sequence number as it goes on the wire."""
     return f"{sequence:020d}"

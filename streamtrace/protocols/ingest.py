@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from streamtrace.values import EndReason, Leg
 
@@ -37,9 +37,11 @@ class Started:
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
-    """Audio of one leg, still encoded; lost audio shows as a jump of `start_sample`."""
+class Media(NamedTuple):
+    """Audio of one leg, still encoded; lost audio shows as a jump of `start_sample`.
+
+    A tuple, which costs half of a frozen dataclass: there are fifty a second and leg.
+    """
 
     leg: Leg
     start_sample: int  # at the line's rate, by the media clock

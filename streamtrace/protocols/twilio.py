@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from typing import cast
 
@@ -62,6 +61,10 @@ class TwilioStream:
         if isinstance(message, bytes):
             raise ProtocolViolation("a binary message, where all are text", NOT_THIS_KIND)
         content = json_object(message)
+        if content.get("event") == "media" and content.get("streamSid") == self._stream_sid:
+            media = content.get("media")  # as nearly always: nothing else needs a look
+            if type(media) is dict and self._tracks:
+                return self._media(cast("JsonObject", media))
         event = text(content, "event")
         if not self._tracks:
             return self._before_start(event, content)
@@ -127,8 +130,8 @@ def _payload(media: JsonObject) -> bytes:
     if not isinstance(encoded, str):
         raise ProtocolViolation("media without `payload`", BAD_CONTENT)
     try:
-        payload = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
+        payload = binascii.a2b_base64(encoded, strict_mode=True)
+    except ValueError:
         raise ProtocolViolation("a media payload is not base64", BAD_CONTENT) from None
     if len(payload) > MOST_PAYLOAD_BYTES:
         raise ProtocolViolation("a media payload holds more than a second", TOO_LARGE)

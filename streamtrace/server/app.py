@@ -6,7 +6,8 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 import streamtrace
-from streamtrace.server import calls, ingest, limits, operations, problems, streams, whip
+from streamtrace.server import calls, headers, ingest, limits, operations, problems, streams, whip
+from streamtrace.server.local import LocalSwitchboard
 from streamtrace.server.state import ServerState
 
 ABOUT = "Is the voice on the line human or synthetic, which system made it, and how sure is that."
@@ -23,8 +24,10 @@ def create_app(state: ServerState) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(limits.BodyLimit, most_bytes=state.settings.frame_limit_bytes)
-    app.add_middleware(operations.SecurityHeaders)
-    for part in (operations, calls, streams, ingest, whip):
+    app.add_middleware(headers.SecurityHeaders)
+    for part in (operations, calls, streams):
         app.include_router(part.routes(state))
+    for way_in in (ingest, whip):
+        app.include_router(way_in.routes(LocalSwitchboard(state)))
     app.mount("/static", StaticFiles(directory=operations.STATIC), name="static")
     return app

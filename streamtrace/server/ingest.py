@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import structlog
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtrace.errors import CallRejected, ProtocolViolation
-from streamtrace.events.wire import CallEndedEvent, CallScoreEvent
 from streamtrace.protocols.ingest import MediaStream
 from streamtrace.protocols.pcm import SUBPROTOCOLS, PcmStream
 from streamtrace.protocols.twilio import TwilioStream
-from streamtrace.server.live_call import LiveCall
+from streamtrace.server.direct import take_directly
 from streamtrace.server.problems import Refusal, rejection
 from streamtrace.server.query import flag, name, whole
-from streamtrace.server.state import ServerState
+from streamtrace.server.switchboard import IngestCall, Switchboard
 from streamtrace.sinks.channel import SlowReader
 from streamtrace.sinks.websocket import close, send_text
 from streamtrace.sources.ring import AudioRing
@@ -26,12 +25,10 @@ from streamtrace.values import EndReason
 
 log = structlog.get_logger()
 
-WAIT_S = 60.0  # between looks whether a call has said anything
 
-
-def routes(state: ServerState) -> APIRouter:
+def routes(board: Switchboard) -> APIRouter:
     """`/v1/ingest/…`."""
-    ingest = Ingest(state)
+    ingest = Ingest(board)
     router = APIRouter()
     router.add_api_websocket_route("/v1/ingest/twilio", ingest.twilio)
     router.add_api_websocket_route("/v1/ingest/pcm", ingest.pcm)
@@ -41,10 +38,10 @@ def routes(state: ServerState) -> APIRouter:
 class Ingest:
     """Refuses before the upgrade what cannot be taken; closes with a code what goes wrong later."""
 
-    def __init__(self, state: ServerState) -> None:
-        self._state = state
+    def __init__(self, board: Switchboard) -> None:
+        self._board = board
         self._patience = SocketPatience(
-            start_s=state.settings.start_timeout_s, idle_s=state.settings.media_idle_timeout_s
+            start_s=board.settings.start_timeout_s, idle_s=board.settings.media_idle_timeout_s
         )
 
     async def twilio(self, socket: WebSocket) -> None:
@@ -70,77 +67,69 @@ class Ingest:
         self, socket: WebSocket, protocol: str, dialect: Callable[[], MediaStream]
     ) -> None:
         """One connection from its request to its close frame."""
-        state = self._state
+        board = self._board
         try:
             stream, line, wants_events = dialect(), name(socket, "line"), flag(socket, "events")
-            with state.streaming(), state.seat() as seat:
+            async with board.seat() as seat:
                 await socket.accept(_subprotocol(socket))
-                source = self._source(socket, stream)
-                reading = state.spawn(source.read())
+                source = self._source(stream)
                 try:
+                    if not take_directly(socket, source):
+                        board.spawn(source.read(socket))
                     began = await source.began()
                     if began is not None:
                         line = began.parameters.get("line", line)
-                    seat.leave()
-                    live = state.start_call(
+                    call = await seat.start_call(
                         external_id=began and began.external_id, line=line, protocol=protocol
                     )
-                    await self._run(socket, source, live, wants_events=wants_events)
-                    await close(socket, *_ending(live))
+                    await self._run(socket, source, call, wants_events=wants_events)
+                    await close(socket, *_ending(call))
                 finally:
-                    reading.cancel()
+                    source.close()
         except Refusal as refusal:
             await _refuse(socket, refusal)
         except CallRejected as cause:
             await _refuse(socket, rejection(cause))
 
-    def _source(self, socket: WebSocket, stream: MediaStream) -> WebSocketSource:
+    def _source(self, stream: MediaStream) -> WebSocketSource:
         ring = AudioRing(
-            most_age_s=self._state.settings.ring_ms / 1000,
-            on_drop=self._state.metrics.audio_dropped_seconds.inc,
+            most_age_s=self._board.settings.ring_ms / 1000,
+            on_drop=self._board.audio_dropped,
         )
-        return WebSocketSource(socket, stream, self._state.clock, self._patience, ring)
+        return WebSocketSource(stream, self._board.clock, self._patience, ring)
 
     async def _run(
-        self, socket: WebSocket, source: WebSocketSource, live: LiveCall, *, wants_events: bool
+        self, socket: WebSocket, source: WebSocketSource, call: IngestCall, *, wants_events: bool
     ) -> None:
         """Run the call and, where it was asked for, say on the same socket what is heard."""
         if not wants_events:
-            await self._state.run(source, live)
+            await call.run(source)
             return
-        send_timeout_s = self._state.settings.send_timeout_s
-        telling = self._state.spawn(_tell(socket, live, send_timeout_s))
+        send_timeout_s = self._board.settings.send_timeout_s
+        telling = self._board.spawn(_tell(socket, call, send_timeout_s))
         try:
-            await self._state.run(source, live)
+            await call.run(source)
             await asyncio.wait([telling])  # it ends behind the last event
         finally:
             telling.cancel()
 
 
-async def _tell(socket: WebSocket, live: LiveCall, send_timeout_s: float) -> None:
+async def _tell(socket: WebSocket, call: IngestCall, send_timeout_s: float) -> None:
     """Scores and the end, until the far side is gone or does not read."""
     try:
-        async for text in _scores(live):
+        async for text in call.scores():
             await send_text(socket, text, within_s=send_timeout_s)
     except (WebSocketDisconnect, RuntimeError):
         pass
     except SlowReader:
-        log.warning("events not read by the far side", call_id=live.id)
+        log.warning("events not read by the far side", call_id=call.id)
 
 
-async def _scores(live: LiveCall) -> AsyncIterator[str]:
-    with live.channel.reader() as reader:
-        while not reader.ended:
-            for event in await reader.next_events(WAIT_S):
-                if isinstance(event, CallScoreEvent | CallEndedEvent):
-                    yield event.to_json()
-
-
-def _ending(live: LiveCall) -> tuple[int, str]:
+def _ending(call: IngestCall) -> tuple[int, str]:
     """Close code and reason."""
-    if live.failure is not None:
-        return live.failure.close_code, str(live.failure)
-    reason = live.reason or EndReason.SOURCE_LOST
+    if call.failure is not None:
+        return call.failure.close_code, str(call.failure)
+    reason = call.reason or EndReason.SOURCE_LOST
     return CLOSE_CODES[reason], reason.value
 
 

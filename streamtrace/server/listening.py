@@ -19,29 +19,43 @@ class CannotListen(StreamTraceError):
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one."""
+    bound = bind(host, port)
+    try:
+        bound.listen(BACKLOG)
+    except OSError as cause:
+        bound.close()
+        raise _cannot_listen(host, port, cause) from None
+    return bound
+
+
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket that has the address; `shared` with others of this user that say so too."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    place = f"{host}:{port}"
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # Connections inherit it: without, an answer's body waits 40 ms for its headers' receipt.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if sys.platform != "win32":  # there it would share the port with whoever has it
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-        return listener
-    except socket.gaierror:
-        listener.close()
-        raise CannotListen(f"cannot listen on {place}: no such host; give an address") from None
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind((host, port))
+        return bound
     except OSError as cause:
-        listener.close()
-        if cause.errno == errno.EADDRINUSE:
-            reason = "the port is in use; stop what listens there, or choose another with --port"
-        elif cause.errno == errno.EACCES:
-            reason = "not allowed; ports under 1024 are the system's, choose another with --port"
-        else:
-            reason = f"{cause.strerror}; choose an address of this machine with --host"
-        raise CannotListen(f"cannot listen on {place}: {reason}") from None
+        bound.close()
+        raise _cannot_listen(host, port, cause) from None
+
+
+def _cannot_listen(host: str, port: int, cause: OSError) -> CannotListen:
+    if isinstance(cause, socket.gaierror):
+        reason = "no such host; give an address"
+    elif cause.errno == errno.EADDRINUSE:
+        reason = "the port is in use; stop what listens there, or choose another with --port"
+    elif cause.errno == errno.EACCES:
+        reason = "not allowed; ports under 1024 are the system's, choose another with --port"
+    else:
+        reason = f"{cause.strerror}; choose an address of this machine with --host"
+    return CannotListen(f"cannot listen on {host}:{port}: {reason}")
 
 
 def check_tls(settings: Settings) -> None:

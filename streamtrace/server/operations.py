@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamtrace.errors import CallRejected
 from streamtrace.server.problems import RETRY_AFTER_S, problem
@@ -14,13 +13,6 @@ from streamtrace.server.state import ServerState
 from streamtrace.telemetry import METRICS_TYPE
 
 STATIC = Path(__file__).parent / "static"
-
-HEADERS = {
-    b"content-security-policy": b"default-src 'self'; base-uri 'none'; form-action 'none';"
-    b" frame-ancestors 'none'; object-src 'none'",
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-}
 
 
 def routes(state: ServerState) -> APIRouter:
@@ -60,23 +52,3 @@ class Operations:
     async def metrics(self) -> Response:
         """Prometheus' text format."""
         return Response(self._state.metrics.exposition(), media_type=METRICS_TYPE)
-
-
-class SecurityHeaders:
-    """Middleware: nothing but our own files may run in a page of ours."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add the headers to HTTP answers; WebSockets pass."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *HEADERS.items()]
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 from streamtrace.server.listening import check_tls, listen
 from streamtrace.settings import Settings
@@ -16,20 +17,32 @@ from streamtrace.settings import Settings
 INTERRUPTED = 130
 
 
+Serving: TypeAlias = Callable[[asyncio.Event, Callable[[str], None]], Coroutine[Any, Any, None]]
+
+
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM (0) or Ctrl-C (130); raises what is wrong before the first request."""
     check_tls(settings)
     with listen(settings.host, settings.port) as listener:
-        from streamtrace.telemetry import configure_logging
 
-        configure_logging(settings.log_level, settings.log_format)
-        with _runner() as runner:
-            return runner.run(_serve_until_told(settings, listener))
+        async def serving(stop: asyncio.Event, on_ready: Callable[[str], None]) -> None:
+            from streamtrace.server.serving import serve_until
+
+            await serve_until(stop, settings, listener, on_ready=on_ready)
+
+        return run_until_told(settings, serving)
 
 
-async def _serve_until_told(settings: Settings, listener: socket.socket) -> int:
-    from streamtrace.server.serving import serve_until
+def run_until_told(settings: Settings, serving: Serving) -> int:
+    """Run it as this process; it is told to stop by its event, and says when it is ready."""
+    from streamtrace.telemetry import configure_logging
 
+    configure_logging(settings.log_level, settings.log_format)
+    with new_runner() as runner:
+        return runner.run(_until_told(serving))
+
+
+async def _until_told(serving: Serving) -> int:
     stop = asyncio.Event()
     code = 0
 
@@ -42,17 +55,18 @@ async def _serve_until_told(settings: Settings, listener: socket.socket) -> int:
     if sys.platform != "win32":
         loop.add_signal_handler(signal.SIGTERM, told, 0)
         loop.add_signal_handler(signal.SIGINT, told, INTERRUPTED)
-    await serve_until(stop, settings, listener, on_ready=_say_listening)
+    await serving(stop, _say_listening)
     return code
 
 
-def _say_listening(url: str) -> None:
-    print(f"listening on {url}", file=sys.stderr, flush=True)
-
-
-def _runner() -> asyncio.Runner:
+def new_runner() -> asyncio.Runner:
+    """The cheapest event loop there is here."""
     if sys.platform == "win32":
         return asyncio.Runner()
     import uvloop
 
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+def _say_listening(url: str) -> None:
+    print(f"listening on {url}", file=sys.stderr, flush=True)

@@ -6,15 +6,20 @@ import asyncio
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from streamtrace.engine import Engine
-from streamtrace.server.app import create_app
+from streamtrace.server.direct import DirectWebSocket
 from streamtrace.server.listening import base_url
-from streamtrace.server.state import ServerState
 from streamtrace.settings import Settings
 
+if TYPE_CHECKING:
+    from streamtrace.engine import Engine
+
+PING_S = 20.0
 LAST_ANSWERS_S = 1  # after the drain, for requests that are still being answered
 
 
@@ -24,13 +29,33 @@ async def serve_until(
     listener: socket.socket,
     *,
     on_ready: Callable[[str], None],
+    engine: Engine | None = None,
 ) -> None:
-    """Serve on the listener until `stop` is set, then drain; `on_ready` is told the base URL."""
-    engine = Engine(settings.model, slots=settings.slots, workers=settings.workers)
+    """Serve on the listener until `stop` is set, then drain; `on_ready` is told the base URL.
+
+    The engine is the settings' own, unless a measurement brings another.
+    """
+    # Here, for ingest processes use the rest of this module and have no engine.
+    from streamtrace.engine import Engine
+    from streamtrace.server.app import create_app
+    from streamtrace.server.state import ServerState
+
+    if engine is None:
+        engine = Engine(settings.model, slots=settings.slots, workers=settings.workers)
     async with engine, ServerState(settings, engine) as state:
         url = base_url(settings, listener)
-        server = DrainingServer(_config(settings, state), state, stop, lambda: on_ready(url))
+        server = DrainingServer(
+            config(settings, create_app(state)), state, stop, lambda: on_ready(url)
+        )
         await server.serve([listener])
+
+
+class Draining(Protocol):
+    """Whoever has to come to an end while the server still answers."""
+
+    async def drain(self) -> None:
+        """Take nothing new, and end what there is."""
+        ...
 
 
 class DrainingServer(uvicorn.Server):
@@ -39,12 +64,12 @@ class DrainingServer(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        state: ServerState,
+        owner: Draining,
         stop: asyncio.Event,
         on_ready: Callable[[], None],
     ) -> None:
         super().__init__(config)
-        self._state = state
+        self._owner = owner
         self._stop = stop
         self._on_ready = on_ready
 
@@ -63,25 +88,31 @@ class DrainingServer(uvicorn.Server):
         ticking = asyncio.create_task(super().main_loop())
         try:
             await self._stop.wait()
-            await self._state.drain()
+            await self._owner.drain()
             self.should_exit = True
             await ticking
         finally:
             ticking.cancel()
 
 
-def _config(settings: Settings, state: ServerState) -> uvicorn.Config:
+def config(settings: Settings, app: ASGIApp, *, unix_socket: Path | None = None) -> uvicorn.Config:
+    """How uvicorn serves: in public, or to our own processes on a Unix socket."""
+    private = unix_socket is not None
     return uvicorn.Config(
-        create_app(state),
+        app,
+        uds=str(unix_socket) if private else None,
         http="httptools",
-        ws="websockets-sansio",
+        ws=DirectWebSocket,
         ws_max_size=settings.frame_limit_bytes,
         ws_per_message_deflate=False,
+        ws_ping_interval=None if private else PING_S,
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=not private,  # who hands the answer on adds it
+        forwarded_allow_ips="*" if private else None,
         timeout_graceful_shutdown=LAST_ANSWERS_S,
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
+        ssl_certfile=None if private else settings.tls_cert,
+        ssl_keyfile=None if private else settings.tls_key,
     )

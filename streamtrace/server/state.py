@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Self
 
 import structlog
 
 import streamtrace
+from streamtrace.admission import Admission
 from streamtrace.engine import Engine, drive, new_call_id
 from streamtrace.errors import CallRejected, EngineFull, StreamTraceError
 from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
 from streamtrace.server.live_call import LiveCall
+from streamtrace.server.load import watch_load
 from streamtrace.server.registry import Registry
+from streamtrace.server.tasks import OwnedTasks, done
 from streamtrace.server.views import CallState
 from streamtrace.settings import Settings
 from streamtrace.sinks.channel import EventChannel
@@ -39,30 +42,25 @@ class Seat:
         self._taken.discard(self)
 
 
-class ServerState:
+class ServerState(OwnedTasks):
     """One server; as an async context manager it owns every task that outlives a request."""
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
+        super().__init__()
         self.settings = settings
         self.engine = engine
         self.clock: Clock = engine.clock
         self.metrics = Metrics(version=streamtrace.__version__, model=engine.bundle.ref.id)
         self.registry = Registry(settings.ended_calls_kept)
+        self.admission = Admission(settings.max_load)
         self.is_draining = False
-        self._tasks = asyncio.TaskGroup()
-        self._spawned: set[asyncio.Task[Any]] = set()
         self._driving: set[asyncio.Task[None]] = set()
-        self._streaming: set[asyncio.Task[Any]] = set()
         self._seats: set[Seat] = set()
 
     async def __aenter__(self) -> Self:
-        await self._tasks.__aenter__()
+        await super().__aenter__()
+        self.spawn(watch_load(self.admission, self.engine.encoder, self.clock, self.metrics))
         return self
-
-    async def __aexit__(self, *exc_info: Any) -> None:
-        for task in self._spawned:
-            task.cancel()
-        await self._tasks.__aexit__(*exc_info)
 
     # Admission
 
@@ -76,6 +74,8 @@ class ServerState:
         encoder = self.engine.encoder
         if encoder.slots_in_use + len(self._seats) >= encoder.slots:
             raise self._rejected("slots", EngineFull(f"all {encoder.slots} slots are taken"))
+        if (refusal := self.admission.refusal(self.clock.now())) is not None:
+            raise self._rejected("load", CallRejected(refusal))
 
     @contextmanager
     def seat(self) -> Generator[Seat]:
@@ -110,6 +110,7 @@ class ServerState:
             external_id=external_id, line=live.line, protocol=protocol, call_id=live.id, sink=live
         )
         live.attach(call)
+        self.admission.taken(self.clock.now())
         return live
 
     async def run(self, source: AudioSource, live: LiveCall) -> None:
@@ -123,26 +124,6 @@ class ServerState:
             await asyncio.wait([driving])
             self._driving.discard(driving)
 
-    # Tasks
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run it for as long as it takes; when the server goes down it is cancelled."""
-        task = self._tasks.create_task(_logged(work))
-        self._spawned.add(task)
-        task.add_done_callback(self._spawned.discard)
-        return task
-
-    @contextmanager
-    def streaming(self) -> Generator[None]:
-        """A drain waits for this task, which sends events, to come to its end."""
-        task = asyncio.current_task()
-        assert task is not None  # only coroutines come here
-        self._streaming.add(task)
-        try:
-            yield
-        finally:
-            self._streaming.discard(task)
-
     async def drain(self) -> None:
         """Take nobody any more, end every call as `drained`, and see its last events delivered."""
         if self.is_draining:
@@ -152,11 +133,11 @@ class ServerState:
         for driving in self._driving:
             driving.cancel()
         within_s = self.settings.drain_s
-        await _done(self._driving, within_s * (1 - DELIVERY_SHARE))
+        await done(self._driving, within_s * (1 - DELIVERY_SHARE))
         for live in list(self.registry.newest_first(state=CallState.ANNOUNCED)):
             self._give_up(live)
         self.registry.changes.close()
-        await _done(self._streaming, within_s * DELIVERY_SHARE)
+        await done(self._streaming, within_s * DELIVERY_SHARE)
         log.info("drained", calls=len(self._driving), streams=len(self._streaming))
 
     def _new_call(self, external_id: str | None, line: str | None, protocol: str) -> LiveCall:
@@ -215,21 +196,8 @@ class ServerState:
         return rejected
 
 
-async def _logged(work: Coroutine[Any, Any, None]) -> None:
-    """An error in one task must not end the others of its group."""
-    try:
-        await work
-    except Exception as failure:
-        log.error("task failed", exc_info=failure)
-
-
 async def _closed(items: AsyncIterator[SourceItem]) -> None:
     """Close a generator now, not when it is collected."""
     close = getattr(items, "aclose", None)
     if close is not None:
         await close()
-
-
-async def _done(tasks: set[asyncio.Task[Any]] | set[asyncio.Task[None]], within_s: float) -> None:
-    if tasks:
-        await asyncio.wait(tasks, timeout=within_s)

@@ -12,7 +12,8 @@ from fastapi import APIRouter
 from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocket
 
-from streamtrace.events.wire import CallEndedEvent, CloudEvent, HeartbeatEvent, heartbeat
+from streamtrace.events.log import WireEvent
+from streamtrace.events.wire import CALL_ENDED, heartbeat
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.problems import Refusal
 from streamtrace.server.query import whole
@@ -55,7 +56,7 @@ class Streams:
         except Refusal as refusal:
             await socket.send_denial_response(refusal.response())
             return
-        texts = (event.to_json() async for event in self.follow(live, after))
+        texts = (event.text async for event in self.follow(live, after))
         await self._send(socket, texts, is_over=lambda: live.state is CallState.ENDED)
 
     def sse(self, live: LiveCall, after: int) -> StreamingResponse:
@@ -76,14 +77,14 @@ class Streams:
         """All calls: the newest at first, then whichever changed, a few times a second at most."""
         await self._send(socket, self._frames(), is_over=lambda: False)
 
-    async def follow(self, live: LiveCall, after: int) -> AsyncIterator[CloudEvent]:
+    async def follow(self, live: LiveCall, after: int) -> AsyncIterator[WireEvent]:
         """Events and, where none come for a while, heartbeats."""
         with live.channel.reader(after) as reader:
             while not reader.ended:
                 events = await reader.next_events(self._state.settings.heartbeat_s)
                 for event in events:
                     yield event
-                if events and isinstance(events[-1], CallEndedEvent):
+                if events and events[-1].type == CALL_ENDED:
                     return
                 if not events and not reader.ended:
                     yield self._heartbeat(live, reader.cursor)
@@ -127,11 +128,12 @@ class Streams:
         now = self._state.clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return FeedHeartbeat(time=now).model_dump_json()
 
-    def _heartbeat(self, live: LiveCall, cursor: int) -> HeartbeatEvent:
-        return heartbeat(
+    def _heartbeat(self, live: LiveCall, cursor: int) -> WireEvent:
+        beat = heartbeat(
             call_id=live.id,
             external_id=live.external_id,
             sequence=cursor,
             time=self._state.clock.utc(),
             event_id=f"{live.id}-heartbeat-{secrets.token_hex(6)}",
         )
+        return WireEvent.of(beat)

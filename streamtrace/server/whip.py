@@ -10,10 +10,9 @@ from fastapi import APIRouter, Request, Response
 
 from streamtrace.errors import CallRejected
 from streamtrace.ice_hosts import LOOPBACK_HOSTS, is_loopback
-from streamtrace.server.live_call import LiveCall
 from streamtrace.server.problems import Refusal, problem, rejection
 from streamtrace.server.query import MOST_NAME, name
-from streamtrace.server.state import ServerState
+from streamtrace.server.switchboard import IngestCall, Switchboard
 from streamtrace.sources.offer import (
     Offer,
     OfferMalformed,
@@ -49,9 +48,9 @@ class WhipSession:
     etag: str
 
 
-def routes(state: ServerState) -> APIRouter:
+def routes(board: Switchboard) -> APIRouter:
     """The endpoint of every line, and the URLs of the sessions it hands out."""
-    endpoint = WhipEndpoint(state)
+    endpoint = WhipEndpoint(board)
     router = APIRouter(tags=["whip"])
     router.add_api_route("/whip/{line}", endpoint.post, methods=["POST"], status_code=201)
     router.add_api_route("/whip/{line}", endpoint.get, methods=["GET"], status_code=204)
@@ -67,9 +66,9 @@ def routes(state: ServerState) -> APIRouter:
 class WhipEndpoint:
     """Every open session by its unguessable id."""
 
-    def __init__(self, state: ServerState) -> None:
-        self._state = state
-        given = state.settings
+    def __init__(self, board: Switchboard) -> None:
+        self._board = board
+        given = board.settings
         hosts = given.webrtc_hosts or (LOOPBACK_HOSTS if is_loopback(given.host) else None)
         self._settings = WebRtcSettings(
             hosts=hosts,
@@ -146,33 +145,33 @@ class WhipEndpoint:
 
     def _ring(self) -> AudioRing:
         return AudioRing(
-            most_age_s=self._state.settings.ring_ms / 1000,
-            on_drop=self._state.metrics.audio_dropped_seconds.inc,
+            most_age_s=self._board.settings.ring_ms / 1000,
+            on_drop=self._board.audio_dropped,
         )
 
     async def _begin(self, line: str, external_id: str | None, offer: Offer) -> Response:
-        self._state.check_room()  # before anything is spent on it
-        source = WebRtcSource(offer, self._settings, self._state.clock, self._ring())
-        session_id = secrets.token_urlsafe(24)
-        try:
-            answer = await source.answer()
-            live = self._state.start_call(external_id=external_id, line=line, protocol="whip")
-        except BaseException:
-            await source.close()
-            raise
+        async with self._board.seat() as seat:  # before anything is spent on it
+            source = WebRtcSource(offer, self._settings, self._board.clock, self._ring())
+            try:
+                answer = await source.answer()
+                call = await seat.start_call(external_id=external_id, line=line, protocol="whip")
+            except BaseException:
+                await source.close()
+                raise
+        session_id = self._board.new_session_id()
         session = WhipSession(source, etag=f'"{secrets.token_hex(8)}"')
         self._sessions[session_id] = session
-        self._state.spawn(self._screen(session_id, source, live))
+        self._board.spawn(self._screen(session_id, source, call))
         headers = CROSS_ORIGIN | {
             "location": f"/whip/{quote(line, safe='')}/{session_id}",
             "etag": session.etag,
-            "streamtrace-call-id": live.id,
+            "streamtrace-call-id": call.id,
         }
         return Response(answer, 201, headers, media_type=SDP)
 
-    async def _screen(self, session_id: str, source: WebRtcSource, live: LiveCall) -> None:
+    async def _screen(self, session_id: str, source: WebRtcSource, call: IngestCall) -> None:
         try:
-            await self._state.run(source, live)
+            await call.run(source)
         finally:
             self._sessions.pop(session_id, None)
             await source.close()

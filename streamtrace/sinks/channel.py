@@ -11,8 +11,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from streamtrace.errors import StreamTraceError
-from streamtrace.events.log import EventLog
-from streamtrace.events.wire import CallScoreEvent, CloudEvent
+from streamtrace.events.log import EventLog, WireEvent
+from streamtrace.events.wire import CloudEvent
 
 BATCH = 64  # events read at once; between batches other tasks get their turn
 
@@ -99,7 +99,7 @@ class EventReader:
         """Something has changed."""
         self._changed.set()
 
-    async def next_events(self, within_s: float) -> list[CloudEvent]:
+    async def next_events(self, within_s: float) -> list[WireEvent]:
         """The next events as soon as there are any; none if there are none in that time."""
         try:
             async with asyncio.timeout(within_s):
@@ -110,7 +110,7 @@ class EventReader:
             return []
         return events
 
-    def _take(self) -> list[CloudEvent]:
+    def _take(self) -> list[WireEvent]:
         log = self._channel.log
         behind = log.newest - self.cursor
         if behind <= 0:
@@ -123,14 +123,12 @@ class EventReader:
         self.cursor = events[-1].number
         return events
 
-    def _without_outdated(self, events: list[CloudEvent]) -> list[CloudEvent]:
-        newest = {e.data.leg: e.number for e in events if isinstance(e, CallScoreEvent)}
+    def _without_outdated(self, events: list[WireEvent]) -> list[WireEvent]:
+        newest = {event.leg: event.number for event in events if event.is_score}
         kept = [
             event
             for event in events
-            if not isinstance(event, CallScoreEvent)
-            or event.data.is_final
-            or newest[event.data.leg] == event.number
+            if not event.is_score or event.is_final or newest[event.leg] == event.number
         ]
         if len(kept) > self._most_behind:
             raise SlowReader(

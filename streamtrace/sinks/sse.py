@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from streamtrace.events.wire import CloudEvent, HeartbeatEvent
+from streamtrace.events.log import WireEvent
+from streamtrace.events.wire import HEARTBEAT, padded
 
 MEDIA_TYPE = "text/event-stream"
 
 
-def sse_message(event: CloudEvent) -> str:
+def sse_message(event: WireEvent) -> str:
     """One message; a heartbeat has no id, for it is no place to resume from."""
-    cursor = "" if isinstance(event, HeartbeatEvent) else f"id: {event.sequence}\n"
-    return f"{cursor}event: {event.type}\ndata: {event.to_json()}\n\n"
+    cursor = "" if event.type == HEARTBEAT else f"id: {padded(event.number)}\n"
+    return f"{cursor}event: {event.type}\ndata: {event.text}\n\n"

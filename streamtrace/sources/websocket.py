@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from streamtrace.audio.g711 import decode_mulaw
 from streamtrace.audio.pcm16 import decode_pcm16
-from streamtrace.audio.position import LegInput
+from streamtrace.audio.pending import PendingAudio, Timed
 from streamtrace.errors import ProtocolViolation
 from streamtrace.ports import CallBound, Clock, LegOpened, SourceEnded, SourceItem
 from streamtrace.protocols.ingest import (
     L16,
     PCMU,
-    Dtmf,
     Ended,
     IngestEvent,
-    Marked,
+    LegFormat,
     Media,
     MediaStream,
     Started,
@@ -26,7 +25,11 @@ from streamtrace.protocols.ingest import (
 from streamtrace.sources.ring import AudioRing
 from streamtrace.values import EndReason, Float32s, Leg
 
-DECODERS: Mapping[str, Callable[[bytes], Float32s]] = {PCMU: decode_mulaw, L16: decode_pcm16}
+# How a codec's payloads are read, and how many bytes of them are a sample.
+DECODERS: Mapping[str, tuple[Callable[[bytes], Float32s], int]] = {
+    PCMU: (decode_mulaw, 1),
+    L16: (decode_pcm16, 2),
+}
 
 # How a far side says goodbye by closing alone: normally, by leaving a page, or with no code at all.
 GOODBYES = (1000, 1001, 1005)
@@ -60,52 +63,76 @@ class SocketPatience:
 
 
 class WebSocketSource:
-    """An `AudioSource`. Its owner runs `read` as a task, and iterates it once at the same time.
+    """An `AudioSource`. Its owner tells it of every message, iterates it, and closes it.
 
-    Reading never waits for the engine: the ring drops what is too old. `violation` is what the far
-    side did wrong, if anything.
+    Taking a message never waits for the engine: the ring drops what is too old. `violation` is
+    what the far side did wrong, if anything.
     """
 
     def __init__(
-        self,
-        socket: Socket,
-        stream: MediaStream,
-        clock: Clock,
-        patience: SocketPatience,
-        ring: AudioRing,
+        self, stream: MediaStream, clock: Clock, patience: SocketPatience, ring: AudioRing
     ) -> None:
         self.violation: ProtocolViolation | None = None
-        self._socket = socket
         self._stream = stream
         self._clock = clock
         self._patience = patience
         self._ring = ring
-        self._inputs: dict[Leg, tuple[LegInput, Callable[[bytes], Float32s]]] = {}
-        self._began: asyncio.Future[Started | None] = asyncio.get_running_loop().create_future()
+        self._inputs: dict[Leg, PendingAudio] = {}
         self._ending: EndReason | None = None
+        self._is_over = False
+        self._loop = asyncio.get_running_loop()
+        self._began: asyncio.Future[Started | None] = self._loop.create_future()
+        self._waiting_for = EndReason.START_TIMEOUT
+        self._waits_s = patience.start_s
+        self._heard_s = self._loop.time()
+        self._timer = self._loop.call_later(patience.start_s, self._look_at_the_time)
 
     async def began(self) -> Started | None:
         """What the stream said of itself; None if it ended before it began."""
         return await asyncio.shield(self._began)
 
-    async def read(self) -> None:
-        """Read the socket to its end, and always: whoever sends is never held up by the engine."""
-        waiting_for = EndReason.START_TIMEOUT
-        loop = asyncio.get_running_loop()
+    async def read(self, socket: Socket) -> None:
+        """Take what the socket receives, to its end; for servers that only speak ASGI."""
         try:
-            async with asyncio.timeout(self._patience.start_s) as patience:
-                while self._ending is None:
-                    for event in self._understood(await self._socket.receive()):
-                        self._take(event)
-                        if isinstance(event, Started | Media):
-                            waiting_for = EndReason.IDLE_TIMEOUT
-                            patience.reschedule(loop.time() + self._patience.idle_s)
-        except TimeoutError:
-            self._ending = waiting_for
+            while not self._is_over:
+                self.take_event(await socket.receive())
+        finally:
+            self.close()
+
+    def take_event(self, event: Mapping[str, Any]) -> None:
+        """A message as an ASGI event, or the far side's going."""
+        if event["type"] == "websocket.disconnect":
+            self._leave(event)
+        elif (text := event.get("text")) is not None:
+            self.take(text)
+        else:
+            self.take(bytes(event.get("bytes") or b""))
+
+    def take(self, message: str | bytes) -> None:
+        """A whole message; behind the end it means nothing any more."""
+        if self._is_over:
+            return
+        try:
+            for event in self._stream.feed(message):
+                self._take(event)
         except ProtocolViolation as violation:
             self._ending, self.violation = EndReason.PROTOCOL_ERROR, violation
-        finally:
-            self._finish()
+            self.close()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give what is held back, and let the iteration end; safe to repeat."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._timer.cancel()
+        for leg, pending in self._inputs.items():
+            self._put(leg, pending.flush(self._clock.now()))
+        self._ring.close()
+        if not self._began.done():
+            self._began.set_result(None)
 
     async def __aiter__(self) -> AsyncIterator[SourceItem]:
         started = await self.began()
@@ -119,45 +146,58 @@ class WebSocketSource:
             raise self.violation
         yield SourceEnded(self._ending or EndReason.SOURCE_LOST)
 
-    def _understood(self, message: Mapping[str, Any]) -> list[IngestEvent]:
-        """What one ASGI event means."""
-        if message["type"] == "websocket.disconnect":
-            return [*self._stream.flush(), Ended(self._goodbye(message))]
-        if message.get("text") is not None:
-            return self._stream.feed(str(message["text"]))
-        return self._stream.feed(bytes(message.get("bytes") or b""))
+    def _leave(self, event: Mapping[str, Any]) -> None:
+        """The far side has gone; what its dialect held back for a late frame still counts."""
+        if self._is_over:
+            return
+        for held in self._stream.flush():
+            self._take(held)
+        self._ending = self._goodbye(event)
+        self.close()
 
-    def _goodbye(self, message: Mapping[str, Any]) -> EndReason:
+    def _goodbye(self, event: Mapping[str, Any]) -> EndReason:
         """A broken connection comes as 1005 too, but only a real close frame has a reason."""
-        code = message.get("code", 1006)
+        code = event.get("code", 1006)
         if code == 1009:  # the server's own close: its limit is the settings'
             self.violation = ProtocolViolation("a message is larger than this server takes", 1009)
             return EndReason.PROTOCOL_ERROR
-        closed = code in GOODBYES and message.get("reason") is not None
+        closed = code in GOODBYES and event.get("reason") is not None
         return EndReason.HUNG_UP if closed else EndReason.SOURCE_LOST
 
     def _take(self, event: IngestEvent) -> None:
-        match event:
-            case Started():
-                self._inputs = {
-                    leg: (LegInput(form.rate_hz), DECODERS[form.codec])
-                    for leg, form in event.legs.items()
-                }
-                self._began.set_result(event)
-            case Media(leg, start_sample, payload):
-                leg_input, decode = self._inputs[leg]
-                for chunk in leg_input.feed(start_sample, decode(payload)):
-                    self._ring.put(chunk, self._clock.now(), leg)
-            case Ended(reason):
-                self._ending = reason
-            case Dtmf() | Marked():
-                pass  # neither is evidence
+        if isinstance(event, Media):  # fifty a second, and everything else is rare
+            self._heard_s = self._loop.time()
+            ready = self._inputs[event.leg].feed(
+                event.start_sample, event.payload, self._clock.now()
+            )
+            if ready:
+                self._put(event.leg, ready)
+        elif isinstance(event, Started):
+            self._heard_s = self._loop.time()
+            self._waiting_for, self._waits_s = EndReason.IDLE_TIMEOUT, self._patience.idle_s
+            self._look_at_the_time()
+            self._inputs = {leg: _pending(form) for leg, form in event.legs.items()}
+            self._began.set_result(event)
+        elif isinstance(event, Ended):
+            self._ending = event.reason
+            self.close()
+        # Keys and marks are no evidence.
 
-    def _finish(self) -> None:
-        """Give what is held back, and let the iteration end."""
-        for leg, (leg_input, _) in self._inputs.items():
-            for chunk in leg_input.flush():
-                self._ring.put(chunk, self._clock.now(), leg)
-        self._ring.close()
-        if not self._began.done():
-            self._began.set_result(None)
+    def _put(self, leg: Leg, ready: Iterable[Timed]) -> None:
+        for chunk, received_at_s in ready:
+            self._ring.put(chunk, received_at_s, leg)
+
+    def _look_at_the_time(self) -> None:
+        """Give up a far side that is silent for too long; one timer looks, messages only stamp."""
+        self._timer.cancel()
+        rest_s = self._heard_s + self._waits_s - self._loop.time()
+        if rest_s > 0:
+            self._timer = self._loop.call_later(rest_s, self._look_at_the_time)
+        else:
+            self._ending = self._waiting_for
+            self.close()
+
+
+def _pending(form: LegFormat) -> PendingAudio:
+    decode, bytes_per_sample = DECODERS[form.codec]
+    return PendingAudio(form.rate_hz, decode, bytes_per_sample=bytes_per_sample)

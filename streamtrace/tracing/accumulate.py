@@ -65,19 +65,6 @@ def merge(a: Pool, b: Pool) -> Pool:
     )
 
 
-def merge_row(pools: Pool) -> Pool:
-    """[..., N] -> [...]: N pools merged at once."""
-    peak: Floats = pools.peak.max(axis=-1)
-    share = np.exp(pools.peak - peak[..., None])
-    row = share[..., None, :]
-    return Pool(
-        peak=peak,
-        weight=(share * pools.weight).sum(axis=-1),
-        first=(row @ pools.first)[..., 0, :],
-        second=(row @ pools.second)[..., 0, :],
-    )
-
-
 def statistics(pool: Pool) -> Float32s:
     """[...] -> [..., 2D]: weighted mean, then standard deviation; finite for an empty pool."""
     # At least one weight is 1 (the peak's own), so the guard changes only empty pools.

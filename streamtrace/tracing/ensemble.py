@@ -8,6 +8,7 @@ import numpy as np
 
 from streamtrace.errors import BundleError
 from streamtrace.tracing.logits import Floats, log_softmax
+from streamtrace.tracing.panels import Panels
 from streamtrace.tracing.tensors import Tensors, float_tensor
 from streamtrace.values import Float32s
 
@@ -32,13 +33,12 @@ class Ensemble:
 
     mean: Float32s  # [K]
     scale: Float32s  # [K]
-    hidden_weight: Float32s  # [K, M * H]: all members' first layers in one product
+    first_weight: Panels  # [K, M * H + S + F]: all members' first layers, and the discriminant
     hidden_bias: Float32s  # [M * H]
     embed_weight: Float32s  # [M, H, E]
     embed_bias: Float32s  # [M, 1, E]
     class_weight: Float32s  # [M, E, 1 + S + F]: spoof, then sources, then families
     class_bias: Float32s  # [M, 1, 1 + S + F]
-    linear_weight: Float32s  # [K, S + F]
     linear_bias: Float32s  # [S + F]
     linear_share: float  # of the discriminant's say beside the networks' mean
     sources: int  # S
@@ -77,13 +77,14 @@ class Ensemble:
         return cls(
             mean=take("mean", statistics),
             scale=scale,
-            hidden_weight=np.ascontiguousarray(hidden.reshape(members * units, statistics).T),
+            first_weight=Panels.of(
+                np.concatenate([hidden.reshape(members * units, statistics), *linear]).T
+            ),
             hidden_bias=take("hidden.bias", members, units).reshape(-1),
             embed_weight=np.ascontiguousarray(embed.transpose(0, 2, 1)),
             embed_bias=take("embed.bias", members, size)[:, None],
             class_weight=np.ascontiguousarray(np.concatenate(classes, axis=1).transpose(0, 2, 1)),
             class_bias=bias[:, None],
-            linear_weight=np.ascontiguousarray(np.concatenate(linear).T),
             linear_bias=np.concatenate(linear_bias),
             linear_share=float(take("linear.share", 1)[0]),
             sources=sources,
@@ -104,14 +105,15 @@ class Ensemble:
         """[..., K] -> the members' opinion."""
         leading = statistics.shape[:-1]
         x = (statistics.reshape(-1, self.statistics) - self.mean) / self.scale
-        x = np.clip(x, -MOST_DEVIATIONS, MOST_DEVIATIONS)
+        np.clip(x, -MOST_DEVIATIONS, MOST_DEVIATIONS, out=x)
         members, units, size = self.embed_weight.shape
-        hidden = np.maximum(x @ self.hidden_weight + self.hidden_bias, np.float32(0))
+        first = x @ self.first_weight
+        hidden = np.maximum(first[:, : members * units] + self.hidden_bias, np.float32(0))
         each = hidden.reshape(-1, members, units).transpose(1, 0, 2)  # [M, N, H]
         inner = each @ self.embed_weight + self.embed_bias  # [M, N, E]
         classes = inner @ self.class_weight + self.class_bias  # [M, N, 1 + S + F]
         cut = 1 + self.sources
-        linear = x @ self.linear_weight + self.linear_bias
+        linear = first[:, members * units :] + self.linear_bias
         sources = log_softmax(classes[..., 1:cut]).mean(axis=0)
         families = log_softmax(classes[..., cut:]).mean(axis=0)
         length = np.sqrt(np.square(inner).sum(axis=-1, keepdims=True))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from streamtrace.errors import BundleError
+from streamtrace.tracing.panels import Panels
 from streamtrace.tracing.tensors import Tensors, unit_rows
 from streamtrace.values import Float32s
 
@@ -23,6 +24,10 @@ class Gallery:
     owners: npt.NDArray[np.int64]  # the owners that have prototypes, rising
     starts: npt.NDArray[np.int64]  # where each of them begins in `prototypes`
     sources: int  # S
+    columns: Panels = field(init=False)  # [E, P] the prototypes, to be multiplied with
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", Panels.of(self.prototypes.T))
 
     @classmethod
     def from_tensors(cls, tensors: Tensors, *, sources: int, size: int) -> Gallery:
@@ -35,7 +40,7 @@ class Gallery:
 
     def similarity(self, embedding: Float32s) -> Float32s:
         """[..., E] -> [..., S + 1]: the cosine to each owner's nearest prototype."""
-        cosine = embedding @ self.prototypes.T
+        cosine = embedding @ self.columns
         nearest = np.maximum.reduceat(cosine, self.starts, axis=-1)
         if len(self.owners) == self.sources + 1:
             return nearest

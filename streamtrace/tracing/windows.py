@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from streamtrace.tracing.accumulate import EMPTY_PEAK, Pool, merge_row
+from streamtrace.tracing.accumulate import EMPTY_PEAK, Pool
 from streamtrace.values import WINDOW_STEPS
 
 Rows = npt.NDArray[np.int64]
@@ -21,18 +21,20 @@ class Windows:
         # zeros, not empty: the system hands out such pages only when a row is first written.
         self._newest = np.full(rows, -1, np.int64)
         self._speech_ms = np.zeros((rows, WINDOW_STEPS), np.int64)
+        # Both sums side by side: merging a row is then one product.
+        self._sums = np.zeros((rows, WINDOW_STEPS, 2 * width), np.float32)
         self._pools = Pool(
             peak=np.full((rows, WINDOW_STEPS), EMPTY_PEAK, np.float32),
             weight=np.zeros((rows, WINDOW_STEPS), np.float32),
-            first=np.zeros((rows, WINDOW_STEPS, width), np.float32),
-            second=np.zeros((rows, WINDOW_STEPS, width), np.float32),
+            first=self._sums[..., :width],
+            second=self._sums[..., width:],
         )
 
     @property
     def bytes_per_row(self) -> int:
         """What one leg costs in memory."""
         pools = self._pools
-        parts = (self._newest, self._speech_ms, pools.peak, pools.weight, pools.first, pools.second)
+        parts = (self._newest, self._speech_ms, pools.peak, pools.weight, self._sums)
         return sum(part[:1].nbytes for part in parts)
 
     def reset(self, rows: Rows) -> None:
@@ -61,14 +63,20 @@ class Windows:
 
     def merged(self, rows: Rows) -> tuple[Pool, Rows]:
         """[B] pools, and the speech in ms, of the windows that end with each row's newest step."""
-        pools = self._pools
-        taken = Pool(pools.peak[rows], pools.weight[rows], pools.first[rows], pools.second[rows])
-        return merge_row(taken), self._speech_ms[rows].sum(axis=1)
+        peaks = self._pools.peak[rows]
+        peak = peaks.max(axis=1)
+        share = np.exp(peaks - peak[:, None])
+        sums = np.empty((len(rows), self._sums.shape[2]), np.float32)
+        for at, row in enumerate(rows.tolist()):  # row by row: gathering them first costs more
+            np.dot(share[at], self._sums[row], out=sums[at])
+        weight = (share * self._pools.weight[rows]).sum(axis=1)
+        width = sums.shape[1] // 2
+        pools = Pool(peak, weight, sums[:, :width], sums[:, width:])
+        return pools, self._speech_ms[rows].sum(axis=1)
 
     def _empty(self, rows: Rows | int, places: Rows | slice) -> None:
         at = (rows, places)
         self._speech_ms[at] = 0
         self._pools.peak[at] = EMPTY_PEAK
         self._pools.weight[at] = 0.0
-        self._pools.first[at] = 0.0
-        self._pools.second[at] = 0.0
+        self._sums[at] = 0.0

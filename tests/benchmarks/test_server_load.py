@@ -25,7 +25,7 @@ needs_generator = pytest.mark.skipif(find_spec(TWILIO_LOAD) is None, reason="no 
 
 async def test_paced_calls_say_what_the_server_used_for_them() -> None:
     model = server_arguments(tiny_model().bundle.path)
-    async with local_server(*model, settings={"slots": 2, "max_calls": 2}) as server:
+    async with local_server(*model, settings={"slots": 2, "max_load": 1000}) as server:
         arguments = (server.url, "2", "4", "--protocols", "pcm", "--unwatched")
         told = await json_lines_of("benchmarks.load", *arguments, "--pid", str(server.pid))
         assert [call["failure"] for call in told[:-1]] == [None, None]
@@ -49,7 +49,7 @@ def test_a_part_that_is_not_there_is_named() -> None:
 @needs_generator
 async def test_twilio_calls_beyond_what_the_server_takes_are_refused() -> None:
     model = server_arguments(tiny_model().bundle.path)
-    async with local_server(*model, settings={"slots": 1}) as server:
+    async with local_server(*model, settings={"slots": 1, "max_load": 1000}) as server:
         load = await hold_twilio_calls(server, 3, 4.0, each=True)
     assert len(load.calls) == 3
     assert load.summary["refused"] == 2

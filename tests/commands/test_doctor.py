@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from streamtrace.commands.doctor import CHECKS, Finding, State, listening_port
+from streamtrace.commands.doctor import CHECKS, Finding, State, ingest_processes, listening_port
 from tests.commands.cli import RunCli
 
 
 def test_doctor_is_content_here(run_cli: RunCli) -> None:
     outcome = run_cli("doctor")
     assert (outcome.code, outcome.err) == (0, "")
-    for word in ("python", "onnxruntime", "cuda", "model", "ffmpeg", "portaudio", "port"):
+    for word in ("python", "onnxruntime", "cuda", "model", "ffmpeg", "portaudio", "ingest", "port"):
         assert word in outcome.out
 
 
@@ -35,6 +35,15 @@ def test_a_port_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         finding = listening_port()
     assert finding.state is State.MISSING
     assert "--port" in finding.remedy
+
+
+def test_how_many_processes_take_calls_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "the engine's process" in ingest_processes().detail
+    monkeypatch.setenv("STREAMTRACE_INGEST_WORKERS", "3")
+    assert "3 processes" in ingest_processes().detail
+    monkeypatch.setenv("STREAMTRACE_INGEST_WORKERS", "-1")
+    assert ingest_processes().state is State.FAILS
 
 
 def test_wrong_settings_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from streamtrace.events.events import CallEnded
-from streamtrace.events.log import EventLog
-from streamtrace.events.wire import CloudEvent, StreamGapEvent, cloud_event
-from streamtrace.values import EndReason
+from streamtrace.events.log import MOST_EVENTS, EventLog, WireEvent
+from streamtrace.events.wire import EVENT, CloudEvent, StreamGapEvent, cloud_event
+from streamtrace.settings import Settings
+from streamtrace.values import EndReason, Leg
+from tests.sinks.events import final, partial
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -33,8 +35,14 @@ def log_of(count: int, most: int = 1000) -> EventLog:
     return log
 
 
-def numbers(events: list[CloudEvent]) -> list[int]:
+def numbers(events: list[WireEvent]) -> list[int]:
     return [each.number for each in events]
+
+
+def gap_of(kept: WireEvent) -> StreamGapEvent:
+    gap = EVENT.validate_json(kept.text)
+    assert isinstance(gap, StreamGapEvent)
+    return gap
 
 
 def test_an_empty_log() -> None:
@@ -55,13 +63,13 @@ def test_reading_on() -> None:
 
 def test_a_cursor_that_is_too_old_is_told() -> None:
     log = log_of(10, most=4)
-    gap, *rest = log.after(2, 10)
-    assert isinstance(gap, StreamGapEvent)
+    first, *rest = log.after(2, 10)
+    gap = gap_of(first)
     assert (int(gap.data.first), int(gap.data.last), gap.number) == (3, 6, 6)
     assert gap.data.external_id == "CA7"
     assert gap.subject == "call_1"
     assert numbers(rest) == [7, 8, 9, 10]
-    assert log.after(2, 10)[0] == gap  # asked again, it has the same id
+    assert log.after(2, 10)[0] == first  # asked again, it has the same id
 
 
 def test_the_gap_counts_towards_the_limit() -> None:
@@ -96,9 +104,25 @@ def test_paging_through_sees_every_number_once(count: int, most: int, limit: int
     log, cursor, seen = log_of(count, most), 0, []
     while page := log.after(cursor, limit):
         for each in page:
-            if isinstance(each, StreamGapEvent):
-                seen += range(int(each.data.first), int(each.data.last) + 1)
+            if each.type == "stream.gap.v1":
+                gap = gap_of(each)
+                seen += range(int(gap.data.first), int(gap.data.last) + 1)
             else:
                 seen.append(each.number)
         cursor = page[-1].number
     assert seen == list(range(1, count + 1))
+
+
+def test_what_is_kept_is_what_goes_over_the_wire() -> None:
+    one = partial(7, Leg.CALLEE)
+    kept = WireEvent.of(one)
+    assert kept.text == one.to_json()
+    assert EVENT.validate_json(kept.text) == one
+    assert (kept.number, kept.type) == (7, "call.score.v1")
+    assert (kept.leg, kept.is_score, kept.is_final) == (Leg.CALLEE, True, False)
+    assert WireEvent.of(final(8)).is_final
+    assert not WireEvent.of(event(9)).is_score
+
+
+def test_the_server_keeps_as_many_as_a_log_does_by_itself() -> None:
+    assert Settings().events_kept_per_call == MOST_EVENTS

@@ -18,10 +18,11 @@ CALLS = 10
 
 
 async def test_ten_live_calls_have_their_finals_when_the_server_is_told_to_go(
-    tmp_path: Path,
+    tmp_path: Path, ingest_workers: int
 ) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "streamtrace", "serve", "--port", "0"),
+        *("--ingest-workers", str(ingest_workers)),
         cwd=tmp_path,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])},
         stdout=PIPE,
@@ -83,11 +84,12 @@ async def live_calls(url: str, wanted: int) -> list[dict[str, Any]]:
             await asyncio.sleep(0.05)
 
 
-async def test_a_draining_server_takes_nobody() -> None:
+async def test_a_draining_server_takes_nobody(ingest_workers: int) -> None:
     leaving = asyncio.Event()
 
     async def hold(url: asyncio.Future[str]) -> None:
-        async with live_server(drain_s=20) as at:  # it ends as soon as the last stream has
+        # It ends as soon as the last stream has.
+        async with live_server(drain_s=20, ingest_workers=ingest_workers) as at:
             url.set_result(at)
             await leaving.wait()
 

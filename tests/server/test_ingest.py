@@ -157,9 +157,11 @@ async def newest(client: httpx.AsyncClient, state: str) -> dict[str, Any]:
             await asyncio.sleep(0.01)
 
 
-async def test_silence_is_given_up() -> None:
+async def test_silence_is_given_up(ingest_workers: int) -> None:
     async with (
-        live_server(start_timeout_s=0.5, media_idle_timeout_s=0.5) as url,
+        live_server(
+            start_timeout_s=0.5, media_idle_timeout_s=0.5, ingest_workers=ingest_workers
+        ) as url,
         http(url) as client,
     ):
         async with ws(url, "/v1/ingest/twilio") as never:
@@ -172,15 +174,6 @@ async def test_silence_is_given_up() -> None:
         assert (first["reason"], first["legs"]) == ("start_timeout", [])
         assert second["reason"] == "idle_timeout"
         assert len(finals(await all_events(url, "IDLE"))) == 1
-
-
-async def test_a_call_that_is_too_long() -> None:
-    async with live_server(call_max_s=0.2) as url, ws(url, "/v1/ingest/pcm?external_id=L") as call:
-        async with asyncio.TaskGroup() as group:
-            talking = group.create_task(talk_until_closed(call))
-            assert await closed_with(call) == (1008, "too_long")
-            await talking
-        assert len(finals(await all_events(url, "L"))) == 1
 
 
 async def talk_until_closed(socket: ClientConnection) -> None:
@@ -207,8 +200,8 @@ async def test_a_client_that_vanishes_gets_its_finals_and_the_others_never_notic
     assert "gap" not in kinds(stayed)
 
 
-async def test_a_full_server_refuses_before_the_upgrade_and_recovers() -> None:
-    async with live_server(max_calls=1) as url, http(url) as client:
+async def test_a_full_server_refuses_before_the_upgrade_and_recovers(ingest_workers: int) -> None:
+    async with live_server(max_calls=1, ingest_workers=ingest_workers) as url, http(url) as client:
         async with ws(url, "/v1/ingest/pcm?external_id=only") as only:
             await only.send(FRAME)
             refused = await refused_with(url, "/v1/ingest/pcm")
@@ -223,8 +216,13 @@ async def test_a_full_server_refuses_before_the_upgrade_and_recovers() -> None:
             await next_one.send(FRAME)
 
 
-async def test_no_slot_for_the_second_leg_closes_with_try_again() -> None:
-    async with live_server(slots=1) as url, ws(url, "/v1/ingest/pcm?channels=2") as socket:
-        await socket.send(FRAME)
-        code, _ = await closed_with(socket)
-        assert code == 1013
+async def test_no_slot_and_no_time_left(ingest_workers: int) -> None:
+    async with live_server(slots=1, call_max_s=0.2, ingest_workers=ingest_workers) as url:
+        async with ws(url, "/v1/ingest/pcm?channels=2") as socket:
+            await socket.send(FRAME)
+            assert (await closed_with(socket))[0] == 1013
+        async with ws(url, "/v1/ingest/pcm?external_id=L") as call, asyncio.TaskGroup() as group:
+            talking = group.create_task(talk_until_closed(call))
+            assert await closed_with(call) == (1008, "too_long")
+            await talking
+        assert len(finals(await all_events(url, "L"))) == 1

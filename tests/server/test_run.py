@@ -124,12 +124,12 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return cert_path, key_path
 
 
-async def test_tls(tmp_path: Path) -> None:
+async def test_tls(tmp_path: Path, ingest_workers: int) -> None:
     cert, key = certificate(tmp_path)
     trust = ssl.create_default_context(cafile=cert)
     trust.check_hostname = False
     async with (
-        live_server(tls_cert=cert, tls_key=key) as url,
+        live_server(tls_cert=cert, tls_key=key, ingest_workers=ingest_workers) as url,
         httpx.AsyncClient(verify=trust, trust_env=False) as client,
         asyncio.timeout(10),
     ):

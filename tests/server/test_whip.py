@@ -22,6 +22,8 @@ from tests.callers import caller
 from tests.live_server import live_server
 from tests.sdp import AUDIO, CANDIDATE, HEAD, OFFER
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 SDP = {"content-type": "application/sdp"}
 FRAGMENT = {"content-type": "application/trickle-ice-sdpfrag"}
 
@@ -56,11 +58,11 @@ async def ended_with(url: str, external_id: str) -> str:
 @pytest.mark.parametrize(
     ("codec", "named"), [("opus", "opus"), ("pcmu", "PCMU"), ("pcma", "PCMA"), ("g722", "G722")]
 )
-async def test_a_call_with_each_codec(codec: str, named: str):
-    async with live_server() as url, asyncio.TaskGroup() as group:
-        following = group.create_task(all_events(url, "CA1"))
+async def test_a_call_with_each_codec(codec: str, named: str, shared_url: str):
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(all_events(shared_url, codec))
         placed = await place_call(
-            url, babble(3), protocol="whip", codec=codec, external_id="CA1", pace=2
+            shared_url, babble(3), protocol="whip", codec=codec, external_id=codec, pace=2
         )
         events = await following
     assert [event["type"] for event in events[:2]] == ["call.started.v1", "call.media.v1"]
@@ -73,11 +75,11 @@ async def test_a_call_with_each_codec(codec: str, named: str):
     assert events[-1]["data"]["reason"] == "hung_up"
 
 
-async def test_a_lossy_call_says_what_is_missing():
-    async with live_server() as url, asyncio.TaskGroup() as group:
-        following = group.create_task(all_events(url, "CA2"))
+async def test_a_lossy_call_says_what_is_missing(shared_url: str):
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(all_events(shared_url, "CA2"))
         await place_call(
-            url,
+            shared_url,
             babble(5),
             protocol="whip",
             codec="pcmu",
@@ -123,21 +125,21 @@ async def test_a_caller_that_vanishes_gets_its_final_events():
         assert (await client.delete(session)).status_code == 404
 
 
-async def test_a_caller_that_closes_without_goodbye():
-    async with live_server() as url, http() as client, caller(babble(30), "pcmu") as calling:
+async def test_a_caller_that_closes_without_goodbye(shared_url: str):
+    async with http() as client, caller(babble(30), "pcmu") as calling:
         answer = await client.post(
-            f"{url}/whip/demo?external_id=CA4", content=await calling.offer(), headers=SDP
+            f"{shared_url}/whip/demo?external_id=CA4", content=await calling.offer(), headers=SDP
         )
         await calling.accept(answer.text)
         await asyncio.sleep(0.5)
         await calling.peer.close()
-        assert await ended_with(url, "CA4") == "source_lost"
+        assert await ended_with(shared_url, "CA4") == "source_lost"
 
 
-async def test_the_answer_and_its_session():
-    async with live_server() as url, http() as client, caller(babble(9), "opus") as calling:
+async def test_the_answer_and_its_session(shared_url: str):
+    async with http() as client, caller(babble(9), "opus") as calling:
         answer = await client.post(
-            f"{url}/whip/front desk", content=await calling.offer(), headers=SDP
+            f"{shared_url}/whip/front desk", content=await calling.offer(), headers=SDP
         )
         assert answer.status_code == 201
         assert answer.headers["content-type"].startswith("application/sdp")
@@ -151,19 +153,19 @@ async def test_the_answer_and_its_session():
         assert "a=recvonly" in answer.text
         assert "a=candidate" in answer.text
 
-        session = urljoin(url, location)
+        session = urljoin(shared_url, location)
         assert (await client.get(session)).status_code == 204
         assert (await client.delete(session, headers={"if-match": '"any"'})).status_code == 200
         assert (await client.delete(session)).status_code == 404
 
 
-async def test_trickle():
-    async with live_server() as url, http() as client, caller(babble(9), "opus") as calling:
+async def test_trickle(shared_url: str):
+    async with http() as client, caller(babble(9), "opus") as calling:
         offer = await calling.offer()
         late = [line for line in offer.splitlines() if line.startswith("a=candidate")]
         early = "".join(f"{x}\r\n" for x in offer.splitlines() if x not in late)
-        answer = await client.post(f"{url}/whip/demo", content=early, headers=SDP)
-        session, etag = urljoin(url, answer.headers["location"]), answer.headers["etag"]
+        answer = await client.post(f"{shared_url}/whip/demo", content=early, headers=SDP)
+        session, etag = urljoin(shared_url, answer.headers["location"]), answer.headers["etag"]
 
         async def patch(body: str, **headers: str) -> httpx.Response:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -181,7 +183,7 @@ async def test_trickle():
         assert typed.status_code == 415
         restart = await patch("a=ice-ufrag:new1\r\na=ice-pwd:0123456789012345678901", if_match="*")
         assert restart.status_code == 422
-        unknown = await client.patch(f"{url}/whip/demo/none", content=body, headers=FRAGMENT)
+        unknown = await client.patch(f"{shared_url}/whip/demo/none", content=body, headers=FRAGMENT)
         assert unknown.status_code == 404
 
         await calling.accept(answer.text)  # the refused restart has not harmed the session
@@ -189,15 +191,15 @@ async def test_trickle():
         assert (await client.delete(session)).status_code == 200
 
 
-async def test_what_may_be_asked():
-    async with live_server() as url, http() as client:
-        options = await client.options(f"{url}/whip/demo")
+async def test_what_may_be_asked(shared_url: str):
+    async with http() as client:
+        options = await client.options(f"{shared_url}/whip/demo")
         assert options.status_code == 200
         assert options.headers["accept-post"] == "application/sdp"
         assert options.headers["access-control-allow-origin"] == "*"
         assert "if-match" in options.headers["access-control-allow-headers"].lower()
-        assert (await client.get(f"{url}/whip/demo")).status_code == 204
-        assert (await client.get(f"{url}/whip/demo/none")).status_code == 404
+        assert (await client.get(f"{shared_url}/whip/demo")).status_code == 204
+        assert (await client.get(f"{shared_url}/whip/demo/none")).status_code == 404
 
 
 BAD_OFFERS = {
@@ -229,26 +231,27 @@ BAD_OFFERS = {
 }
 
 
-async def test_bad_offers_are_refused_and_harm_nobody():
-    async with live_server() as url, http() as client:
+async def test_bad_offers_are_refused_and_harm_nobody(shared_url: str):
+    async with http() as client:
+        before = (await client.get(f"{shared_url}/v1/calls")).json()["calls"]
         for name, (body, headers, status) in BAD_OFFERS.items():
-            refused = await client.post(f"{url}/whip/demo", content=body, headers=headers)
+            refused = await client.post(f"{shared_url}/whip/demo", content=body, headers=headers)
             assert refused.status_code == status, (name, refused.text)
             assert refused.headers["content-type"] == "application/problem+json", name
             assert refused.json()["status"] == status
             assert refused.headers["access-control-allow-origin"] == "*"
         long = await client.post(
-            f"{url}/whip/demo", params={"external_id": "x" * 300}, content=OFFER, headers=SDP
+            f"{shared_url}/whip/demo", params={"external_id": "x" * 300}, content=OFFER, headers=SDP
         )
         assert long.status_code == 422
-        placed = await place_call(url, babble(0.5), protocol="whip", pace=4)
-        calls = (await client.get(f"{url}/v1/calls")).json()["calls"]
-        assert [call["id"] for call in calls] == [placed.call_id]
+        placed = await place_call(shared_url, babble(0.5), protocol="whip", pace=4)
+        calls = (await client.get(f"{shared_url}/v1/calls")).json()["calls"]
+        assert [call["id"] for call in calls] == [placed.call_id, *(call["id"] for call in before)]
 
 
-async def test_a_full_server_says_when_to_come_back():
+async def test_a_full_server_says_when_to_come_back(ingest_workers: int):
     async with (
-        live_server(max_calls=1) as url,
+        live_server(max_calls=1, ingest_workers=ingest_workers) as url,
         http() as client,
         caller(babble(9), "opus") as first,
         caller(babble(1), "opus") as second,

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from streamtrace.events.wire import CloudEvent, StreamGapEvent
+from streamtrace.events.log import WireEvent
+from streamtrace.events.wire import EVENT, StreamGapEvent
 from streamtrace.sinks.channel import BATCH, EventChannel, EventReader, SlowReader
 from streamtrace.values import Leg
 from tests.sinks.events import ended, final, partial, started
@@ -20,14 +21,14 @@ def filled(events: int, *, most_events: int = 1_000, most_behind: int = 8) -> Ev
     return channel
 
 
-async def read_all(reader: EventReader) -> list[CloudEvent]:
-    events: list[CloudEvent] = []
+async def read_all(reader: EventReader) -> list[WireEvent]:
+    events: list[WireEvent] = []
     while more := await reader.next_events(0.01):
         events += more
     return events
 
 
-def numbers(events: list[CloudEvent]) -> list[int]:
+def numbers(events: list[WireEvent]) -> list[int]:
     return [event.number for event in events]
 
 
@@ -44,7 +45,8 @@ async def test_a_cursor_resumes_behind_it() -> None:
 
 async def test_a_cursor_that_is_too_old_is_told_of_the_gap() -> None:
     with filled(50, most_events=10).reader(after=3) as reader:
-        gap, *rest = await read_all(reader)
+        first, *rest = await read_all(reader)
+    gap = EVENT.validate_json(first.text)
     assert isinstance(gap, StreamGapEvent)
     assert (int(gap.data.first), int(gap.data.last)) == (4, 40)
     assert numbers(rest) == list(range(41, 51))

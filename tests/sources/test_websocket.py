@@ -14,7 +14,7 @@ import pytest
 from streamtrace.audio.pcm16 import encode_pcm16
 from streamtrace.errors import ProtocolViolation
 from streamtrace.ports import CallBound, LegAudio, LegOpened, SourceEnded, SourceItem
-from streamtrace.protocols.ingest import MediaStream
+from streamtrace.protocols.ingest import IngestEvent, MediaStream
 from streamtrace.protocols.pcm import PcmStream
 from streamtrace.protocols.twilio import TwilioStream
 from streamtrace.sources.ring import AudioRing
@@ -50,13 +50,9 @@ async def reading(
     patience: SocketPatience | None = None,
 ):
     source = WebSocketSource(
-        ScriptedSocket(*script),
-        stream,
-        FakeClock(),
-        patience or SocketPatience(start_s=5, idle_s=5),
-        AudioRing(),
+        stream, FakeClock(), patience or SocketPatience(start_s=5, idle_s=5), AudioRing()
     )
-    task = asyncio.create_task(source.read())
+    task = asyncio.create_task(source.read(ScriptedSocket(*script)))
     try:
         yield source
     finally:
@@ -155,3 +151,40 @@ async def test_a_reader_that_is_given_up_ends_the_call() -> None:
     async with reading(PcmStream(), b"\0\0") as source:
         await source.began()
     assert [item async for item in source][-1] == SourceEnded(EndReason.SOURCE_LOST)
+
+
+async def test_messages_may_be_handed_over_one_by_one_and_behind_the_end_mean_nothing() -> None:
+    source = WebSocketSource(TwilioStream(), FakeClock(), SocketPatience(), AudioRing())
+    for message in (twilio_start(), twilio_media(1), twilio_stop(), twilio_media(2), "{"):
+        source.take(message)
+    source.take_event(VANISHED)
+    source.close()
+    got = [item async for item in source]
+    assert sum(len(one.chunk.pcm) for one in got if isinstance(one, LegAudio)) == 320
+    assert got[-1] == SourceEnded(EndReason.HUNG_UP)
+
+
+async def test_audio_comes_by_the_step_with_the_time_of_its_last_message() -> None:
+    clock = FakeClock()
+    source = WebSocketSource(TwilioStream(), clock, SocketPatience(), AudioRing())
+    source.take(twilio_start())
+    for number in range(1, 51):
+        clock.advance(0.02)
+        source.take(twilio_media(number))
+    source.close()
+    audio = [one async for one in source if isinstance(one, LegAudio)]
+    came_with = [round((one.received_at_s - 1000) / 0.02) for one in audio]
+    # Behind the first, what completes a step: the filter looks a frame beyond its end.
+    assert came_with == [1, 13, 25, 37, 49, 50, 50]
+    assert sum(len(one.chunk.pcm) for one in audio) == 50 * 320
+
+
+async def test_what_a_dialect_fails_at_is_raised_and_ends_the_call() -> None:
+    class Broken(TwilioStream):
+        def feed(self, message: str | bytes) -> list[IngestEvent]:
+            raise RuntimeError
+
+    source = WebSocketSource(Broken(), FakeClock(), SocketPatience(), AudioRing())
+    with pytest.raises(RuntimeError):
+        source.take(twilio_start())
+    assert [item async for item in source] == [SourceEnded(EndReason.SOURCE_LOST)]

@@ -8,7 +8,6 @@ from streamtrace.tracing.accumulate import (
     VARIANCE_FLOOR,
     Pool,
     merge,
-    merge_row,
     pool_frames,
     statistics,
 )
@@ -58,14 +57,6 @@ def test_a_constant_voice_has_the_least_deviation() -> None:
     embedding = np.full((6, WIDTH), 3.0, np.float32)
     got = statistics(pool_frames(embedding, np.zeros(6, np.float32), np.ones(6, np.bool_)))
     assert np.allclose(got[WIDTH:], np.sqrt(VARIANCE_FLOOR), atol=1e-6)
-
-
-def test_a_row_merges_as_one_by_one() -> None:
-    pools = pooled(3, 5)
-    one_by_one = Pool.empty(WIDTH)
-    for index in range(5):
-        one_by_one = merge(one_by_one, row(pools, index))
-    assert np.allclose(statistics(merge_row(pools)), statistics(one_by_one), atol=1e-5)
 
 
 def test_a_batch_is_each_of_its_rows() -> None:

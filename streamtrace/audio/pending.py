@@ -1,0 +1,68 @@
+"""A leg's payloads until they are worth decoding: fifty messages a second become four chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from streamtrace.audio.position import LegInput
+from streamtrace.values import AudioChunk, Float32s
+
+# A chunk, and when the last payload in it had come.
+Timed: TypeAlias = tuple[AudioChunk, float]
+
+_NOTHING: tuple[Timed, ...] = ()
+
+
+class PendingAudio:
+    """Late decoding must not matter: what comes out is what decoding at once would give.
+
+    A payload that completes an encoder step is decoded at once, with all that waited for it, and
+    so is the first behind a gap: neither a step nor the news of a loss is later for the waiting.
+    Where the resampler does not tell when a step will be complete nothing waits.
+    """
+
+    def __init__(
+        self, rate_hz: int, decode: Callable[[bytes], Float32s], *, bytes_per_sample: int
+    ) -> None:
+        self._input = LegInput(rate_hz)
+        self._decode = decode
+        self._bytes_per_sample = bytes_per_sample
+        self._payloads: list[bytes] = []
+        self._start = 0  # of the first payload that waits, at the line's rate
+        self._end = -1  # behind the last one; before the first no place is
+        self._due = 0  # where a step is complete
+        self._received_at_s = 0.0  # of the last payload that waits
+
+    def feed(self, start_sample: int, payload: bytes, received_at_s: float) -> Sequence[Timed]:
+        """Take in whole samples that begin at this place of the line's clock."""
+        if start_sample != self._end:
+            return self._feed_apart(start_sample, payload, received_at_s)
+        self._payloads.append(payload)
+        self._end += len(payload) // self._bytes_per_sample
+        self._received_at_s = received_at_s
+        return self._decoded() if self._end >= self._due else _NOTHING
+
+    def flush(self, now_s: float) -> list[Timed]:
+        """All that was fed: nothing follows, or what follows is a stretch of its own."""
+        waited = self._decoded()
+        return [*waited, *((chunk, now_s) for chunk in self._input.flush())]
+
+    def _feed_apart(
+        self, start_sample: int, payload: bytes, received_at_s: float
+    ) -> Sequence[Timed]:
+        """The leg's first payload, or one behind a gap or over what is there already."""
+        waited = self._decoded()
+        self._start = self._end = start_sample
+        self._due = start_sample
+        return [*waited, *self.feed(start_sample, payload, received_at_s)]
+
+    def _decoded(self) -> Sequence[Timed]:
+        if not self._payloads:
+            return _NOTHING
+        payload = self._payloads[0] if len(self._payloads) == 1 else b"".join(self._payloads)
+        self._payloads.clear()
+        chunks = self._input.feed(self._start, self._decode(payload))
+        self._start = self._end
+        self._due = self._input.news_at() or 0
+        return [(chunk, self._received_at_s) for chunk in chunks]

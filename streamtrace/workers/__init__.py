@@ -1,0 +1,1 @@
+"""Ingest in processes of its own, in front of the one process that batches and decides."""

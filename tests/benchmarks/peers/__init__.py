@@ -1,0 +1,1 @@
+"""Tests of the peers that the engine is compared with."""
