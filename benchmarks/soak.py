@@ -53,7 +53,8 @@ MIB = 1024 * 1024
 class Soak:
     """What was seen on the way through the call."""
 
-    step_ms: list[float] = field(default_factory=list[float])  # CPU of every step, all threads
+    first_ms: list[float] = field(default_factory=list[float])  # CPU of steps, all threads
+    last_ms: list[float] = field(default_factory=list[float])  # no more: they would be growth
     young_ms: list[float] = field(default_factory=list[float])  # of a call's first minute, beside
     sizes: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])  # s, bytes
     difference: float = 0.0  # the largest, between a window and what it should be
@@ -104,9 +105,11 @@ async def hold_long_call(bundle: Bundle, seconds: float) -> Soak:
                 resident = resident_mb(os.getpid()) * MIB
                 soak.sizes.append((index * STEP_MS / 1000, resident))
             said, took_ms = await _feed(old, voice, index)
-            soak.step_ms.append(took_ms)
             left = steps - index
+            if MINUTE_STEPS <= index < 2 * MINUTE_STEPS:  # the first minute warms up
+                soak.first_ms.append(took_ms)
             if left <= MINUTE_STEPS:
+                soak.last_ms.append(took_ms)
                 soak.young_ms.append((await _feed(young, voice, MINUTE_STEPS - left))[1])
                 windows |= windows_of(said)
         fresh: dict[int, tuple[float, float]] = {}
@@ -121,8 +124,7 @@ async def hold_long_call(bundle: Bundle, seconds: float) -> Soak:
 
 def summarise(soak: Soak, settings: Mapping[str, object]) -> Report:
     """Medians over the minutes; the first one that counts is the call's second."""
-    first = soak.step_ms[MINUTE_STEPS : 2 * MINUTE_STEPS]
-    last, young = soak.step_ms[-MINUTE_STEPS:], soak.young_ms[-MINUTE_STEPS:]
+    first, last, young = soak.first_ms, soak.last_ms, soak.young_ms
     from_s = min(LOG_FULL_S, soak.sizes[-1][0] / 2)
     slope = fit_slope([one for one in soak.sizes if one[0] >= from_s])
     errors = (-2 * slope.error, 0.0, 2 * slope.error) if math.isfinite(slope.error) else (0.0,)
