@@ -45,8 +45,9 @@ MINUTE_STEPS = 60_000 // STEP_MS
 ALONE = BatchRule(most=1)
 KEPT_EVENTS = 1024  # as a server keeps by default; memory grows until a call has so many
 HOUR_S = 3600.0
-LOG_FULL_S = 600.0
+SETTLED_S = 1800.0  # until the log of events is full and the heap has found its size
 MIB = 1024 * 1024
+SIZES_SHOWN = 24
 
 
 @dataclass(slots=True)
@@ -73,13 +74,17 @@ def run(
     bundle = load_bundle(model)
     busy = load_average()
     soak = run_loop(hold_long_call(bundle, seconds))
-    settings = {
+    every = -(-len(soak.sizes) // SIZES_SHOWN)
+    settings: dict[str, object] = {
         "seconds of call": seconds,
         "events kept": KEPT_EVENTS,
         "model": bundle.ref.id,
         "receptive field": f"{receptive_steps(bundle)} steps",
         "rss slope": "least squares, range of two standard errors",
         "load average before": busy,
+        f"resident MiB every {every} minutes": [
+            round(size / MIB, 2) for _, size in soak.sizes[::every]
+        ],
     }
     found = summarise(soak, settings).as_json()
     print(json.dumps(found, indent=2) if as_json else as_markdown(found))
@@ -125,7 +130,7 @@ async def hold_long_call(bundle: Bundle, seconds: float) -> Soak:
 def summarise(soak: Soak, settings: Mapping[str, object]) -> Report:
     """Medians over the minutes; the first one that counts is the call's second."""
     first, last, young = soak.first_ms, soak.last_ms, soak.young_ms
-    from_s = min(LOG_FULL_S, soak.sizes[-1][0] / 2)
+    from_s = min(SETTLED_S, soak.sizes[-1][0] / 2)
     slope = fit_slope([one for one in soak.sizes if one[0] >= from_s])
     errors = (-2 * slope.error, 0.0, 2 * slope.error) if math.isfinite(slope.error) else (0.0,)
     spread = [HOUR_S * (slope.value + error) for error in errors]
