@@ -19,6 +19,10 @@ PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 SERVING := $(VENV)/.serving
 DEVELOPING := $(VENV)/.developing
 
+# Every benchmark at settings that take a few minutes in all; benchmarks/README.md has the others.
+QUICK := latency,--calls,8,--seconds,10 capacity,--calls,20,--seconds,6 soak,--seconds,600 \
+	overload,--calls,10,--seconds,6
+
 # The demo reads these two from its environment.
 export KEEP PROTOCOLS
 
@@ -41,7 +45,10 @@ check: $(DEVELOPING)
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(DEVELOPING)
-	@exec $(BIN)/streamtrace bench latency --calls 8 --seconds 12 $(ARGS)
+	@set -e; for settings in $(QUICK); do \
+	  printf '%s\n' "bench $$settings" | tr , ' ' >&2; \
+	  $(BIN)/streamtrace bench $$(printf '%s' "$$settings" | tr , ' ') $(ARGS); printf '\n'; \
+	done
 
 fmt: $(DEVELOPING)
 	@$(BIN)/ruff check --select I --fix --quiet . && $(BIN)/ruff format --quiet .

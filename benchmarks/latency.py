@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.load import PROTOCOLS
-from benchmarks.report import Measured, Report, as_markdown
+from benchmarks.report import Measured, Report, as_markdown, load_average
+from benchmarks.server_load import json_lines_of, server_arguments
 from streamtrace.demo.local_server import local_server
 from streamtrace.encoder.bundle import load_bundle
-from streamtrace.errors import CallFailed
 
 ROUNDS = 3
-_ROOT = Path(__file__).resolve().parents[1]
+LOAD = "benchmarks.load"
 _PERCENTILES = (50, 95, 99)
 
 
@@ -38,7 +36,7 @@ def run(
 ) -> int:
     """Print the outcome; 1 if a call came back without a final decision."""
     bundle = load_bundle(model)
-    busy = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+    busy = load_average()
     held = asyncio.run(_hold_rounds(rounds, calls, seconds, model))
     found = summarise(
         held,
@@ -79,30 +77,10 @@ def summarise(rounds: list[list[dict[str, Any]]], settings: dict[str, Any]) -> R
 async def _hold_rounds(
     rounds: int, calls: int, seconds: float, model: Path | None
 ) -> list[list[dict[str, Any]]]:
-    arguments = [] if model is None else ["--model", str(await asyncio.to_thread(model.resolve))]
-    async with local_server(*arguments) as server:
-        await _load(server.url, min(calls, 2), 1.0)  # warms both processes up
+    async with local_server(*server_arguments(model)) as server:
+        await json_lines_of(LOAD, server.url, str(min(calls, 2)), "1")  # warms the server up
         held: list[list[dict[str, Any]]] = []
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}: {calls} calls …", file=sys.stderr)
-            held.append(await _load(server.url, calls, seconds))
+            held.append(await json_lines_of(LOAD, server.url, str(calls), str(seconds)))
         return held
-
-
-async def _load(url: str, calls: int, seconds: float) -> list[dict[str, Any]]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.load", url, str(calls), str(seconds)),
-        stdout=PIPE,
-        cwd=_ROOT,
-        env=os.environ | {"PYTHONPATH": str(_ROOT)},
-    )
-    try:
-        output, _ = await process.communicate()
-    except BaseException:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        raise
-    if process.returncode:
-        raise CallFailed(f"the load generator failed with exit code {process.returncode}")
-    return [json.loads(line) for line in output.splitlines()]

@@ -187,8 +187,14 @@ def call(
 def bench(
     benchmark: Annotated[Benchmark, typer.Argument(help="What to measure.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    calls: Annotated[int, typer.Option(min=1, help="Calls at once (latency).")] = 20,
-    seconds: Annotated[float, typer.Option(min=2, help="Length of a call (latency).")] = 30.0,
+    calls: Annotated[
+        int | None,
+        typer.Option(min=1, help="Calls at once; capacity: at most; overload: the capacity."),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=2, help="Length of each run; soak: of the call, in call time."),
+    ] = None,
     model: Model = None,
 ) -> None:
     """Measure this machine; runs from a checkout of the repository."""

@@ -155,7 +155,7 @@ class LegSession:
         if self._stepper.position is None:
             self._begin_sample = self._decided_sample = chunk.start_sample
         self._end_sample = max(self._end_sample, chunk.end_sample)
-        output = self._stepper.feed(chunk)
+        output = self._stepper.feed(chunk, is_behind=cause is GapCause.DROPPED)
         events: list[Event] = []
         for gap in output.gaps:
             self._loss.add(gap)

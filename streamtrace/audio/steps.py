@@ -49,6 +49,9 @@ class Stepper:
     to one window is filled with zeros, so that the encoder's sense of time stays right; behind a
     longer one the encoder starts anew. No frame that reaches into lost audio is usable. What
     lies before a leg's first sample is not lost: the leg had not begun.
+
+    An engine that is behind is not given steps of nothing, or it would stay behind: a gap that it
+    made itself and that holds a whole step is left out like one longer than a window.
     """
 
     def __init__(self) -> None:
@@ -63,8 +66,11 @@ class Stepper:
         """The position right behind the last sample; None before the first."""
         return self._position
 
-    def feed(self, chunk: AudioChunk) -> StepperOutput:
-        """Take audio that lies behind what came before; what overlaps it is left out."""
+    def feed(self, chunk: AudioChunk, *, is_behind: bool = False) -> StepperOutput:
+        """Take audio that lies behind what came before; what overlaps it is left out.
+
+        With `is_behind` a gap in front of it is the engine's own doing.
+        """
         output = StepperOutput([], [])
         if not len(chunk.pcm):
             return output
@@ -74,7 +80,7 @@ class Stepper:
         pcm = chunk.pcm[max(0, position - chunk.start_sample) :]
         if chunk.start_sample > position:
             output.gaps.append(Gap(position, chunk.start_sample))
-            self._pass_gap(chunk.start_sample, output.steps)
+            self._pass_gap(chunk.start_sample, output.steps, is_behind=is_behind)
         self._fill(pcm, output.steps)
         return output
 
@@ -95,9 +101,10 @@ class Stepper:
         self._real[:CONTEXT_SAMPLES] = context_real
         self._real[CONTEXT_SAMPLES:offset] = False
 
-    def _pass_gap(self, end: int, steps: list[Step]) -> None:
+    def _pass_gap(self, end: int, steps: list[Step], *, is_behind: bool) -> None:
         start = self._position or 0
-        if end - start <= LONGEST_FILLED:
+        holds_a_step = end // STEP_SAMPLES > -(-start // STEP_SAMPLES)
+        if end - start <= LONGEST_FILLED and not (is_behind and holds_a_step):
             self._blank(end - start, steps)
             return
         filled = start - self._index * STEP_SAMPLES

@@ -11,8 +11,18 @@ from typing import cast
 import streamtrace
 
 
-def run(benchmark: str, *, as_json: bool, calls: int, seconds: float, model: Path | None) -> int:
-    """Run one benchmark in this process; 2 outside a checkout or where it is not built yet."""
+def run(
+    benchmark: str,
+    *,
+    as_json: bool,
+    calls: int | None,
+    seconds: float | None,
+    model: Path | None,
+) -> int:
+    """Run one benchmark in this process; 2 outside a checkout or where it is not built yet.
+
+    What is None is left to the benchmark: each has settings of its own.
+    """
     root = Path(streamtrace.__file__).resolve().parents[1]
     folder = root / "benchmarks"
     if not (folder / "__init__.py").is_file():
@@ -29,4 +39,6 @@ def run(benchmark: str, *, as_json: bool, calls: int, seconds: float, model: Pat
         sys.path.insert(0, str(root))
     module = importlib.import_module(f"benchmarks.{benchmark}")
     measure = cast("Callable[..., int]", module.run)
-    return measure(as_json=as_json, calls=calls, seconds=seconds, model=model)
+    chosen = {"calls": calls, "seconds": seconds, "model": model}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return measure(as_json=as_json, **given)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ import httpx
 import streamtrace
 from streamtrace.errors import CallFailed
 
+SERVE = ("streamtrace", "serve")
 READY_S = 60.0
 DRAIN_S = 15.0  # the server promises its last events within 10 s
 _KEPT_LINES = 20
@@ -34,15 +35,21 @@ class LocalServer:
 
 
 @asynccontextmanager
-async def local_server(*arguments: str) -> AsyncGenerator[LocalServer]:
+async def local_server(
+    *arguments: str,
+    program: Sequence[str] = SERVE,
+    settings: Mapping[str, object] | None = None,
+) -> AsyncGenerator[LocalServer]:
     """`streamtrace serve` on the embedded defaults; stopped on the way out, whatever happens.
 
     CallFailed, with its last words, if it never gets ready. It runs in an empty folder and without
-    STREAMTRACE_ variables, so that no settings of this machine have a say.
+    STREAMTRACE_ variables but those that `settings` names, so that no settings of this machine have
+    a say. `program` is the module to run, and what it is told before the arguments.
     """
     with tempfile.TemporaryDirectory(prefix="streamtrace-") as folder:
         port = _free_port()
-        process = await _start(folder, ["--host", "127.0.0.1", "--port", str(port), *arguments])
+        chosen = {**(settings or {}), "host": "127.0.0.1", "port": port}
+        process = await _start(folder, [*program, *arguments], _variables(chosen))
         lines: deque[str] = deque(maxlen=_KEPT_LINES)
         reading = asyncio.create_task(_keep_last_lines(process, lines))
         try:
@@ -54,19 +61,21 @@ async def local_server(*arguments: str) -> AsyncGenerator[LocalServer]:
             await reading
 
 
-async def _start(folder: str, arguments: Sequence[str]) -> Process:
+def _variables(settings: Mapping[str, object]) -> dict[str, str]:
     inherited = os.environ.get("PYTHONPATH")
-    variables = {
+    kept = {
         name: value for name, value in os.environ.items() if not name.startswith("STREAMTRACE_")
     }
-    variables["STREAMTRACE_MAX_LOAD"] = (
-        "1000"  # its few calls are taken however busy the machine is
-    )
-    variables["PYTHONPATH"] = os.pathsep.join(path for path in (_ROOT, inherited) if path)
+    chosen = {f"STREAMTRACE_{name.upper()}": str(value) for name, value in settings.items()}
+    path = os.pathsep.join(path for path in (_ROOT, inherited) if path)
+    return kept | chosen | {"PYTHONPATH": path}
+
+
+async def _start(folder: str, program: Sequence[str], variables: Mapping[str, str]) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "streamtrace", "serve"),
-        *arguments,
+        "-m",
+        *program,
         cwd=folder,
         env=variables,
         stdin=DEVNULL,

@@ -18,7 +18,9 @@ class AudioRing:
     """Whoever receives never waits; whoever reads waits for audio, and hears no more after `close`.
 
     When the engine is behind, audio that has waited too long goes first, so decisions stay about
-    now. What went is missing like lost audio: positions jump, and what comes next says why.
+    now. What went is missing like lost audio: positions jump, and what comes next says why. Then
+    all goes that has waited half as long: one gap that lets the engine catch up costs less than
+    many small ones, each of which takes the encoder's memory from it.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class AudioRing:
             return
         self._waiting.append(LegAudio(leg, chunk, received_at_s))
         self._samples += len(chunk.pcm)
-        self._drop(received_at_s - self._most_age_s)
+        self._drop(received_at_s)
         self._changed.set()
 
     def close(self) -> None:
@@ -71,8 +73,10 @@ class AudioRing:
             self._changed.clear()
             await self._changed.wait()
 
-    def _drop(self, oldest_s: float) -> None:
+    def _drop(self, now_s: float) -> None:
         dropped = 0
+        is_late = self._waiting[0].received_at_s < now_s - self._most_age_s
+        oldest_s = now_s - self._most_age_s / (2 if is_late else 1)
         while len(self._waiting) > 1 and (
             self._waiting[0].received_at_s < oldest_s or self._samples > self._most_samples
         ):

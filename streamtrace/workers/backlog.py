@@ -52,7 +52,7 @@ class RemoteSource:
         self._over = isinstance(item, SourceEnded | SourceFailed)
         self._waiting.append(item)
         if isinstance(item, LegAudio):
-            self._drop(item.received_at_s - self._most_age_s)
+            self._drop(item.received_at_s)
         self._changed.set()
 
     def lose(self) -> None:
@@ -88,13 +88,15 @@ class RemoteSource:
     def _said(self) -> int:
         return len(self._due) + len(self._waiting) - self._audio
 
-    def _drop(self, oldest_s: float) -> None:
+    def _drop(self, now_s: float) -> None:
         """The oldest audio goes while it is too old, or too much; the newest never does."""
-        dropped = 0
+        dropped, too_old_s = 0, now_s - self._most_age_s
         while self._audio > 1:
             while not isinstance(oldest := self._waiting[0], LegAudio):
                 self._due.append(self._waiting.popleft())
-            if oldest.received_at_s >= oldest_s and self._samples <= self._most_samples:
+            if oldest.received_at_s < too_old_s:
+                too_old_s = now_s - self._most_age_s / 2  # in one gap, as in `AudioRing`
+            elif self._samples <= self._most_samples:
                 break
             self._waiting.popleft()
             self._forget(oldest)

@@ -103,6 +103,30 @@ def test_the_context_behind_a_long_gap_is_lost_even_on_the_grid() -> None:
     assert steps[1].usable.tolist() == [False] * 2 + [True] * 4
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "indices", "fresh"),
+    [
+        (1.5, 1.9, [0, 1, 2, 3], [True, False, False, False]),  # within a step
+        (1.5, 2.9, [0, 1, 2, 3], [True, False, False, False]),  # no whole step in it
+        (1.5, 3.5, [0, 1, 3], [True, False, True]),
+        (2.0, 3.0, [0, 1, 3], [True, False, True]),
+        (1.5, 9.0, [0, 1, 9], [True, False, True]),
+    ],
+)
+def test_an_engine_that_is_behind_gets_no_steps_of_nothing(
+    start: float, end: float, indices: list[int], fresh: list[bool]
+) -> None:
+    stepper = Stepper()
+    first, second = round(start * STEP_SAMPLES), round(end * STEP_SAMPLES)
+    last = STEP_SAMPLES * (indices[-1] + 1) - second
+    steps = stepper.feed(builders.chunk(0, builders.tone(first))).steps
+    output = stepper.feed(builders.chunk(second, builders.tone(last)), is_behind=True)
+    steps += output.steps
+    assert [step.index for step in steps] == indices
+    assert [step.fresh for step in steps] == fresh
+    assert output.gaps == [Gap(first, second)]  # told all the same
+
+
 def test_audio_heard_twice_counts_once() -> None:
     stepper, pcm = Stepper(), builders.tone(STEP_SAMPLES)
     stepper.feed(builders.chunk(0, pcm[:1000]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,29 +18,49 @@ from tests.bundles import tiny_model
 from tests.commands.cli import RunCli
 
 
-@pytest.mark.parametrize("name", ["capacity", "soak", "overload"])
-def test_not_built_yet(run_cli: RunCli, name: str) -> None:
-    outcome = run_cli("bench", name)
-    assert (outcome.code, outcome.out) == (2, "")
-    assert "not built yet" in outcome.err
-
-
-def test_elsewhere_than_in_a_checkout(tmp_path: Path) -> None:
+def copy_package(folder: Path) -> None:
     """The package alone, as a wheel installs it."""
     package = Path(streamtrace.__file__).parent
+    (folder / "streamtrace").mkdir()
     for part in ("__init__.py", "__main__.py", "cli.py", "errors.py", "commands"):
         copy = shutil.copytree if (package / part).is_dir() else shutil.copy
-        (tmp_path / "streamtrace").mkdir(exist_ok=True)
-        copy(package / part, tmp_path / "streamtrace" / part)
+        copy(package / part, folder / "streamtrace" / part)
+
+
+def bench_in(folder: Path, name: str) -> tuple[int, str, str]:
+    """`streamtrace bench NAME` of the package in the folder: exit code, stdout, stderr."""
     done = subprocess.run(
-        [sys.executable, "-m", "streamtrace", "bench", "latency"],
-        cwd=tmp_path,
+        [sys.executable, "-m", "streamtrace", "bench", name],
+        cwd=folder,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "clone the repository" in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_elsewhere_than_in_a_checkout(tmp_path: Path) -> None:
+    copy_package(tmp_path)
+    code, out, err = bench_in(tmp_path, "latency")
+    assert (code, out) == (2, "")
+    assert "clone the repository" in err
+
+
+def test_not_built_yet(tmp_path: Path) -> None:
+    """A checkout whose benchmarks are fewer."""
+    copy_package(tmp_path)
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "__init__.py").touch()
+    code, out, err = bench_in(tmp_path, "soak")
+    assert (code, out) == (2, "")
+    assert "soak is not built yet" in err
+
+
+@pytest.mark.parametrize("name", ["", "stamina"])
+def test_a_benchmark_that_is_none(run_cli: RunCli, name: str) -> None:
+    outcome = run_cli("bench", name)
+    assert (outcome.code, outcome.out) == (2, "")
 
 
 def test_summary_of_rounds() -> None:

@@ -66,7 +66,8 @@ async def pcm_call(server: LocalServer, external_id: str, seconds: float) -> Non
 
 
 async def test_a_call_appears_is_decided_on_and_ends() -> None:
-    async with local_server() as server, opened(server.url) as page:
+    settings = {"max_load": 1000}
+    async with local_server(settings=settings) as server, opened(server.url) as page:
         # Nobody calls yet: the page tells how to.
         await expect(page.get_by_text("No calls yet")).to_be_visible()
         await expect(page.locator("#command-whip")).to_have_text(

@@ -31,10 +31,10 @@ async def test_blocks_in_order() -> None:
 
 
 async def test_the_oldest_gives_way() -> None:
-    """The whole recording arrives before anybody listens; only its last two seconds are kept."""
+    """The whole recording arrives before anybody listens; of it the newest is kept."""
     microphone = FakeMicrophone(speech_like(5.0))
-    taken = await _take(microphone, 100)
-    assert taken[-1].chunk.end_sample == 5 * 16_000
+    taken = await _take(microphone, 50)  # no more than two seconds wait, and at least one
     starts = [one.chunk.start_sample for one in taken]
+    assert 3 * 16_000 <= starts[0] <= 4 * 16_000
     assert taken[0].gap_cause is GapCause.DROPPED
-    assert starts == list(range(starts[0], starts[0] + 100 * BLOCK_SAMPLES, BLOCK_SAMPLES))
+    assert starts == list(range(starts[0], starts[0] + 50 * BLOCK_SAMPLES, BLOCK_SAMPLES))

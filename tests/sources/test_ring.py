@@ -42,6 +42,15 @@ async def test_audio_that_waited_too_long_goes_and_its_place_stays_empty() -> No
     assert round(sum(dropped), 6) == 0.08
 
 
+async def test_once_something_must_go_all_goes_that_waited_half_as_long() -> None:
+    ring = AudioRing(most_age_s=0.4)
+    for number in range(22):  # the first is 0.42 s old when the last comes
+        ring.put(frame(number), number * 0.02)
+    assert ring.dropped_ms == 220
+    starts = [audio.chunk.start_sample for audio in await rest(ring)]
+    assert starts == [number * FRAME for number in range(11, 22)]
+
+
 async def test_a_burst_is_bounded_by_its_length() -> None:
     ring = AudioRing(most_audio_s=0.1)
     for number in range(100):
