@@ -221,7 +221,8 @@ class Encoder:
         """Start every batch that fires now, and set the clock for the next look."""
         self._is_pump_due = False
         while self._schedule.batches < self.workers:
-            rows = self._schedule.take(self._loop.time(), at_once=self._closing)
+            others = self._slots.in_use - len(self._waiting) - self._schedule.rows_running
+            rows = self._schedule.take(self._loop.time(), others=others, at_once=self._closing)
             if not rows:
                 break
             self._start([self._waiting.pop(row) for row in rows])

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 GOLDEN = 0.6180339887498949  # its multiples, less their whole parts, lie evenly in [0, 1)
+TICK_S = 0.0006  # loops count in whole milliseconds and may wake us half a one early
 RATE_MEMORY_S = 0.25  # over which arrivals are counted: about a step's period
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRule:
     """When a batch fires: as soon as it is full, when its oldest step has waited its budget, or at
-    once if the device is idle and too few steps are on their way to be worth waiting for.
+    once if the device is idle and too little company is to be expected to be worth waiting for.
     """
 
     most: int  # rows in a batch
@@ -48,6 +49,11 @@ class Schedule:
         """Batches that run now."""
         return self._batches
 
+    @property
+    def rows_running(self) -> int:
+        """Rows in them."""
+        return len(self._running)
+
     def add(self, row: int, now_s: float) -> None:
         """The row's next step is ready; it has no other one waiting."""
         if row in self._due_s:
@@ -64,17 +70,18 @@ class Schedule:
         self._due_s.pop(row, None)
         self._came_s.pop(row, None)
 
-    def take(self, now_s: float, *, at_once: bool = False) -> list[int]:
+    def take(self, now_s: float, *, others: int, at_once: bool = False) -> list[int]:
         """The rows of the batch that fires now; none if it is better to wait.
 
-        They run until `done`. With `at_once` nothing is held back.
+        They run until `done`. `others` are the rows that could still come along: neither waiting
+        nor running. With `at_once` nothing is held back.
         """
         ready = [
             row
             for row, due_s in self._due_s.items()
-            if row not in self._running and (at_once or due_s <= now_s)
+            if row not in self._running and (at_once or due_s <= now_s + TICK_S)
         ]
-        if not ready or not (at_once or self._fires(ready, now_s)):
+        if not ready or not (at_once or self._fires(ready, now_s, others)):
             return []
         taken = sorted(ready, key=self._due_s.__getitem__)[: self.rule.most]
         for row in taken:
@@ -97,13 +104,15 @@ class Schedule:
         ]
         return min(looks, default=None)
 
-    def _fires(self, ready: list[int], now_s: float) -> bool:
+    def _fires(self, ready: list[int], now_s: float, others: int) -> bool:
         rule = self.rule
         if len(ready) >= rule.most:
             return True
-        if now_s - min(self._due_s[row] for row in ready) >= rule.budget_s:
+        oldest_s = min(self._due_s[row] for row in ready)
+        if now_s + TICK_S >= oldest_s + rule.budget_s:
             return True
-        expected = self._faded(now_s) * rule.budget_s
+        # A leg that is fed faster than real time comes often, and is no company for itself.
+        expected = min(self._faded(now_s) * rule.budget_s, others)
         return self._batches == 0 and expected < rule.worth_waiting_for
 
     def _faded(self, now_s: float) -> float:

@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from streamtrace.encoder.schedule import BatchRule, Schedule
 
+MANY = 100  # rows that might still come
 RULE = BatchRule(most=4, budget_s=0.010)
 
 
@@ -22,66 +23,76 @@ def busy(schedule: Schedule, until_s: float) -> None:
     for number in range(200):
         at_s = until_s - (200 - number) / 1000
         schedule.add(1000, at_s)
-        assert schedule.take(at_s, at_once=True) == [1000]
+        assert schedule.take(at_s, others=MANY, at_once=True) == [1000]
         schedule.done([1000])
 
 
 def test_an_idle_device_takes_a_lone_step_at_once() -> None:
     schedule = added(RULE, 7)
-    assert schedule.take(0.0) == [7]
+    assert schedule.take(0.0, others=MANY) == [7]
     assert len(schedule) == 0
 
 
 def test_a_full_batch_fires_at_once_and_the_rest_waits() -> None:
     schedule = added(RULE, 3, 1, 4, 1 + 4, 9)
-    assert schedule.take(0.0) == [3, 1, 4, 5]
-    assert schedule.take(0.0) == []  # the device is not idle now, and nine has just come
+    assert schedule.take(0.0, others=MANY) == [3, 1, 4, 5]
+    assert (
+        schedule.take(0.0, others=MANY) == []
+    )  # the device is not idle now, and nine has just come
     assert schedule.next_look_s() == pytest.approx(0.010)
-    assert schedule.take(0.010) == [9]
+    assert schedule.take(0.010, others=MANY) == [9]
 
 
 def test_company_is_waited_for_when_much_is_coming() -> None:
     schedule = Schedule(RULE)
     busy(schedule, 1.0)
     schedule.add(1, 1.0)
-    assert schedule.take(1.0) == []
+    assert schedule.take(1.0, others=MANY) == []
     schedule.add(2, 1.004)
-    assert schedule.take(1.004) == []
+    assert schedule.take(1.004, others=MANY) == []
     assert schedule.next_look_s() == pytest.approx(1.010)
-    assert schedule.take(1.010) == [1, 2]
+    assert schedule.take(1.010, others=MANY) == [1, 2]
 
 
 def test_behind_a_quiet_time_nothing_is_waited_for() -> None:
     schedule = Schedule(RULE)
     busy(schedule, 1.0)
     schedule.add(1, 3.0)
-    assert schedule.take(3.0) == [1]
+    assert schedule.take(3.0, others=MANY) == [1]
+
+
+@pytest.mark.parametrize(("others", "taken"), [(0, [1]), (1, [1]), (2, [])])
+def test_no_more_company_is_waited_for_than_there_is(others: int, taken: list[int]) -> None:
+    schedule = Schedule(RULE)
+    busy(schedule, 1.0)
+    schedule.add(1, 1.0)
+    assert schedule.take(1.0, others=others) == taken
 
 
 def test_without_a_budget_nothing_is_held_back() -> None:
     schedule = Schedule(BatchRule(most=4))
     busy(schedule, 1.0)
     schedule.add(1, 1.0)
-    assert schedule.take(1.0) == [1]
+    assert schedule.take(1.0, others=MANY) == [1]
     schedule.add(2, 1.0)
-    assert schedule.take(1.0) == [2]
+    assert schedule.take(1.0, others=MANY) == [2]
 
 
 def test_a_row_that_runs_waits_for_its_own_end() -> None:
     schedule = added(RULE, 1, 2)
-    assert schedule.take(0.0) == [1, 2]
+    assert schedule.take(0.0, others=MANY) == [1, 2]
     schedule.add(1, 0.0)
     assert schedule.next_look_s() is None
-    assert schedule.take(9.0) == []
+    assert schedule.take(9.0, others=MANY) == []
     schedule.done([1, 2])
-    assert schedule.take(9.0) == [1]
+    assert schedule.take(9.0, others=MANY) == [1]
 
 
 def test_whoever_has_gone_is_not_taken() -> None:
     schedule = added(RULE, 1, 2)
     schedule.remove(1)
     schedule.remove(1)
-    assert schedule.take(0.0) == [2]
+    assert schedule.take(0.0, others=MANY) == [2]
 
 
 def test_a_row_has_one_step_at_a_time() -> None:
@@ -98,7 +109,7 @@ def test_a_crowd_is_spread_and_each_row_keeps_its_place_in_it() -> None:
         when: dict[int, float] = {}
         for tick in range(50):
             now_s = begin_s + tick / 1000
-            while rows := schedule.take(now_s):
+            while rows := schedule.take(now_s, others=MANY):
                 when |= dict.fromkeys(rows, now_s - begin_s)
                 schedule.done(rows)
         assert len(when) == 100
@@ -133,7 +144,7 @@ def test_everyone_who_waits_is_taken_once_and_in_time(
     now_s, waiting, running = 0.0, dict[int, float](), list[list[int]]()
 
     def look() -> None:
-        while len(running) < workers and (rows := schedule.take(now_s)):
+        while len(running) < workers and (rows := schedule.take(now_s, others=MANY)):
             assert len(rows) <= rule.most
             assert not {row for batch in running for row in batch} & set(rows)
             for row in rows:
