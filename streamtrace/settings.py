@@ -84,7 +84,10 @@ class Settings(BaseSettings):
         65_536, ge=1024, le=16_777_216, description="Largest WebSocket message taken."
     )
     ring_ms: int = Field(
-        2_000, ge=100, le=60_000, description="Audio that waited longer for the encoder is dropped."
+        2_000,
+        ge=100,
+        le=60_000,
+        description="Audio that waited longer for the encoder is dropped, and all that waited half as long.",
     )
 
     webrtc_hosts: tuple[str, ...] | None = Field(
