@@ -1,6 +1,6 @@
 """Whether one more call fits, judged by what the machine did lately: pure, told what was measured.
 
-A call costs little when it comes and its full share a moment later, so whoever looks at the load
+A leg costs little when it opens and its full share a moment later, so whoever looks at the load
 alone takes a whole burst. Newcomers are therefore counted in advance.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 MEMORY_S = 1.0  # over which the load is averaged
 FIRST_S = 0.25  # that the first measurement is believed to have taken
-NEW_FOR_S = 2.0  # how long a call is new: its share does not show in the average yet
+NEW_FOR_S = 2.0  # how long a leg is new: its share does not show in the average yet
 FEW_LEGS = 16  # with fewer, what else runs hides what one leg costs
 LEAST_SHARE = 1 / 1000  # of the machine, that a leg is believed to cost at least
 LIKELY_SHARE = 1 / 400  # the same while too few are there to tell
@@ -60,19 +60,22 @@ class Admission:
             self._share = LIKELY_SHARE
 
     def taken(self, now_s: float) -> None:
-        """A call was taken."""
+        """A leg was opened."""
         self._new.append(now_s)
 
-    def expected(self, now_s: float) -> float:
-        """The load with one more call, when all newcomers cost what they will."""
-        return self.load + self._share * (len(self._still_new(now_s)) + 1)
+    def expected(self, now_s: float, *, coming: int = 0) -> float:
+        """The load with one more call, when all newcomers cost what they will.
 
-    def refusal(self, now_s: float) -> str | None:
+        `coming` have connected and not begun.
+        """
+        return self.load + self._share * (len(self._still_new(now_s)) + coming + 1)
+
+    def refusal(self, now_s: float, *, coming: int = 0) -> str | None:
         """Why one more call cannot be taken now; None if it can."""
         # An idle machine that is late has other troubles than calls.
         if self.late_ms > LATE_MS and self.load > self.max_load / 2:
             return f"decisions are {self.late_ms:.0f} ms late"
-        expected = self.expected(now_s)
+        expected = self.expected(now_s, coming=coming)
         if expected > self.max_load:
             return f"{expected:.0%} of this machine would be busy, {self.max_load:.0%} is the limit"
         return None

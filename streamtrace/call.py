@@ -161,6 +161,8 @@ class Call:
                 encoded = await self._slots[leg].encode(step)
             except EncoderFailed as cause:
                 failed = EndReason.ENGINE_FAILED
+                for other in self._slots.keys() - {leg}:
+                    await self._settle(other)
                 return said + self._conclude(failed, str(cause), self._clock.now())
             said += self._say(self._story.feed_traced(leg, encoded.traced), received_at, encoded)
         return said
@@ -174,10 +176,14 @@ class Call:
                 said += self._say(events)
                 steps += more
             said += await self._encode(leg, steps + self._story.finish(leg), received_at)
-            if self._story.owes_answer(leg):
-                with suppress(EncoderFailed):  # then the final says what was known before
-                    self._story.feed_answer(leg, await self._slots[leg].answer())
+            await self._settle(leg)
         return said
+
+    async def _settle(self, leg: Leg) -> None:
+        """Have all that was heard of the leg in its final."""
+        if not self.ended and self._story.owes_answer(leg):
+            with suppress(EncoderFailed):  # then the final says what was known before
+                self._story.feed_answer(leg, await self._slots[leg].answer())
 
     def _conclude(self, reason: EndReason, error: str | None, ended_at: float) -> list[CloudEvent]:
         """Say the finals and give everything back; harmless when it was done before."""

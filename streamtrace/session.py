@@ -154,6 +154,8 @@ class LegSession:
             return [], []
         if self._stepper.position is None:
             self._begin_sample = self._decided_sample = chunk.start_sample
+            if cause is GapCause.DROPPED:  # its very beginning: no gap, since nothing was before
+                self._dropped_sample = chunk.start_sample + 1
         self._end_sample = max(self._end_sample, chunk.end_sample)
         output = self._stepper.feed(chunk, is_behind=cause is GapCause.DROPPED)
         events: list[Event] = []

@@ -87,7 +87,8 @@ class Settings(BaseSettings):
         2_000,
         ge=100,
         le=60_000,
-        description="Audio that waited longer for the encoder is dropped, and all that waited half as long.",
+        description="Audio that waited longer for the encoder is dropped, and what waited half as "
+        "long with it.",
     )
 
     webrtc_hosts: tuple[str, ...] | None = Field(

@@ -61,6 +61,12 @@ def test_newcomers_that_turned_out_cheap_make_room_for_more() -> None:
     assert taken_at_once(admission, 8.0) > 0.9 * first
 
 
+def test_whoever_has_connected_is_counted_before_it_begins() -> None:
+    admission = settled(0.4, legs=100)
+    assert admission.refusal(10.0, coming=90) is None
+    assert admission.refusal(10.0, coming=110) is not None
+
+
 def test_late_decisions_close_the_door_whatever_the_load() -> None:
     admission = settled(0.5, legs=100)
     for tick in range(1, 13):

@@ -177,3 +177,41 @@ async def test_an_encoder_that_fails_ends_the_call_with_its_finals() -> None:
         assert await cursed.end() == []
         assert types(others + await sound.end())[-3:] == ["score", "final", "ended"]
         assert encoder.slots_in_use == 0
+
+
+class CursedAtLast(CpuRunner):
+    """Fails the batches that row 0 is in from its third step on."""
+
+    def run(self, batch: StepBatch) -> Answers | None:
+        """Raise or step."""
+        if any(row == 0 and index >= 2 for row, index in zip(batch.rows, batch.index, strict=True)):
+            raise FloatingPointError("row 0 is cursed")
+        return super().run(batch)
+
+
+async def test_a_leg_that_fails_leaves_the_other_one_its_whole_evidence() -> None:
+    bundle = tiny_model().bundle
+
+    async def final_of_the_callee(runner: CpuRunner) -> CallScoreEvent:
+        async with Encoder(runner, slots=2, workers=1, rule=BatchRule(most=1)) as encoder:
+            call = Call(
+                "call_legs",
+                encoder=encoder,
+                model=bundle.trace_model,
+                clock=FakeClock(),
+                external_id=None,
+                line=None,
+                protocol="api",
+                sink=None,
+                on_end=lambda call: None,
+            )
+            call.open_leg(Leg.CALLER, codec="pcm", rate_hz=16_000)
+            await call.feed(AudioChunk(0, voice(0.72, seed=1)), Leg.CALLEE)  # a step behind a hop
+            said = await call.feed(AudioChunk(0, voice(0.72)), Leg.CALLER)
+            said += await call.end()
+            return next(final for final in finals(said) if final.data.leg is Leg.CALLEE)
+
+    whole = await final_of_the_callee(CpuRunner(bundle, slots=2))
+    left = await final_of_the_callee(CursedAtLast(bundle, slots=2))
+    assert left.data.spoof_probability == whole.data.spoof_probability
+    assert left.data.speech_ms == whole.data.speech_ms

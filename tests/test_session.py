@@ -229,6 +229,12 @@ def test_the_cause_of_a_gap_is_passed_on() -> None:
     assert events == [CallGap(Leg.CALLER, 240, 480, GapCause.DROPPED)]
 
 
+def test_a_leg_whose_very_beginning_was_dropped_is_degraded() -> None:
+    leg = LegSession(Leg.CALLER, MODEL, "PCMU")
+    assert leg.feed_audio(sound(1, start=STEP_SAMPLES), GapCause.DROPPED)[1] == []
+    assert leg.conclude().quality.degraded
+
+
 def test_hops_lost_in_a_long_gap_have_no_score() -> None:
     steps, events = traced(MODEL, [sound(2), sound(2, start=102 * STEP_SAMPLES)])
     assert [step.index for step in steps] == [0, 1, 102, 103]

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
@@ -30,6 +31,27 @@ _Answered: TypeAlias = Future[list[Answer | None]]
 
 MOST_WAITS = 4096  # remembered for whoever judges the load
 NICENESS = 5  # a step thread yields to the event loop, which has a packet every 20 ms per call
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, which a container can narrow."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _yield_to_the_loop() -> None:
+    """Lower this thread's priority where the system has one per thread."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with suppress(OSError):  # a sandbox may forbid it; then it is as fast, and less polite
+            nice = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
+            os.setpriority(os.PRIO_PROCESS, thread, nice)
+
+
+def worker_threads(count: int) -> ThreadPoolExecutor:
+    """Where batches run."""
+    return ThreadPoolExecutor(count, "encoder", _yield_to_the_loop)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +125,7 @@ class Encoder:
         slots: int,
         workers: int | None = None,
         rule: BatchRule = CPU_RULE,
+        threads: Callable[[int], ThreadPoolExecutor] = worker_threads,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = workers or usable_cores()
@@ -111,6 +134,7 @@ class Encoder:
         self.rows_stepped = 0
         self._waits_ms = deque[float](maxlen=MOST_WAITS)
         self._now = now
+        self._threads = threads
         self._slots = Slots(slots)
         self._schedule = Schedule(rule)
         self._waiting: dict[int, Job] = {}  # by row
@@ -158,8 +182,13 @@ class Encoder:
         return taken
 
     async def __aenter__(self) -> Self:
-        self._pool = ThreadPoolExecutor(self.workers, "encoder", _yield_to_the_loop)
+        self._pool = self._threads(self.workers)
         self._loop = asyncio.get_running_loop()
+        # Every thread now, not under load: a system that has none left says so before any call.
+        met = threading.Barrier(self.workers)
+        await asyncio.gather(
+            *(self._loop.run_in_executor(self._pool, met.wait) for _ in range(self.workers))
+        )
         self._is_open = True
         return self
 
@@ -175,9 +204,9 @@ class Encoder:
             self._is_open = False
             if self._timer is not None:
                 self._timer.cancel()
-            for job in self._waiting.values():
-                job.fail("the encoder stopped before this step's turn")
-            self._waiting.clear()
+            for row in tuple(self._waiting):
+                if job := self._withdraw(row):
+                    job.fail("the encoder stopped before this step's turn")
             self._pool.shutdown()
 
     def acquire(self) -> Slot:
@@ -238,7 +267,11 @@ class Encoder:
         for job in batch:
             self._slots.pin(job.lease)
         started_at_s = self._now()
-        running = self._pool.submit(self._step, batch)
+        try:
+            running = self._pool.submit(self._step, batch)
+        except RuntimeError as cause:  # the pool is broken: its waiters are answered all the same
+            running = _Answered()
+            running.set_exception(cause)
         running.add_done_callback(
             lambda done: self._loop.call_soon_threadsafe(self._ran, batch, started_at_s, done)
         )
@@ -279,17 +312,3 @@ class Encoder:
         self._pump()
         if not self._waiting and not self._schedule.batches:
             self._still.set()
-
-
-def usable_cores() -> int:
-    """The cores that this process may use, which a container can narrow."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _yield_to_the_loop() -> None:
-    """Lower this thread's priority where the system has one per thread."""
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)

@@ -44,6 +44,7 @@ class LiveCall:
         at: str,
         channel: EventChannel,
         metrics: Metrics,
+        on_leg: Callable[[], None],
         on_change: Callable[[LiveCall], None],
     ) -> None:
         self.id = id
@@ -58,6 +59,7 @@ class LiveCall:
         self.legs: dict[Leg, LiveLeg] = {}
         self.channel = channel
         self._metrics = metrics
+        self._on_leg = on_leg
         self._on_change = on_change
         self._call: Call | None = None
 
@@ -84,6 +86,7 @@ class LiveCall:
                 self.started = event.time
             case CallMediaEvent(data=data):
                 self.legs[data.leg] = LiveLeg(data.codec, data.rate_hz)
+                self._on_leg()
             case CallGapEvent(data=data):
                 missing_s = (data.end_ms - data.start_ms) / 1000
                 self._metrics.audio_gap_seconds.labels(data.cause.value).inc(missing_s)

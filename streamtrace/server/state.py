@@ -64,23 +64,30 @@ class ServerState(OwnedTasks):
 
     # Admission
 
-    def check_room(self) -> None:
-        """Raise `CallRejected` where one more call cannot be taken now."""
-        if self.is_draining:
-            raise self._rejected("draining", CallRejected("this server is going down: call again"))
-        most = self.settings.max_calls
-        if self.registry.open_calls + len(self._seats) >= most:
+    def check_room(self, *, calls: int | None = None) -> None:
+        """Raise `CallRejected` where one more call cannot be taken now.
+
+        `calls` are there: announced and live ones, unless the caller knows better.
+        """
+        self._check_open()
+        most, calls = self.settings.max_calls, self.registry.open_calls if calls is None else calls
+        if calls + len(self._seats) >= most:
             raise self._rejected("max_calls", CallRejected(f"all {most} calls are taken"))
         encoder = self.engine.encoder
         if encoder.slots_in_use + len(self._seats) >= encoder.slots:
             raise self._rejected("slots", EngineFull(f"all {encoder.slots} slots are taken"))
-        if (refusal := self.admission.refusal(self.clock.now())) is not None:
+        refusal = self.admission.refusal(self.clock.now(), coming=len(self._seats))
+        if refusal is not None:
             raise self._rejected("load", CallRejected(refusal))
 
     @contextmanager
     def seat(self) -> Generator[Seat]:
-        """Keep room for a far side that has connected, until it begins its call or goes."""
-        self.check_room()
+        """Keep room for a far side that has connected, until it begins its call or goes.
+
+        It may be one that was announced, so those do not count; whoever is not is asked again when
+        it begins.
+        """
+        self.check_room(calls=len(self.engine.calls))
         seat = Seat(self._seats)
         try:
             yield seat
@@ -100,6 +107,7 @@ class ServerState(OwnedTasks):
 
     def start_call(self, *, external_id: str | None, line: str | None, protocol: str) -> LiveCall:
         """A call has come, perhaps one that was announced; raises `CallRejected`."""
+        self._check_open()
         live = None if external_id is None else self.registry.open_with(external_id)
         if live is None or live.state is not CallState.ANNOUNCED:
             self.check_room()
@@ -110,19 +118,20 @@ class ServerState(OwnedTasks):
             external_id=external_id, line=live.line, protocol=protocol, call_id=live.id, sink=live
         )
         live.attach(call)
-        self.admission.taken(self.clock.now())
         return live
 
     async def run(self, source: AudioSource, live: LiveCall) -> None:
         """Drive the call to its end, whatever ends it; a drain ends it too. Raises nothing."""
         driving = self._tasks.create_task(self._drive(source, live))
         self._driving.add(driving)
+        driving.add_done_callback(self._driving.discard)
         try:
             await asyncio.wait([driving])
         finally:
             driving.cancel()
             await asyncio.wait([driving])
-            self._driving.discard(driving)
+            if live.reason is None:  # cancelled before it began, it could not end the call itself
+                await live.call.end(EndReason.DRAINED)
 
     async def drain(self) -> None:
         """Take nobody any more, end every call as `drained`, and see its last events delivered."""
@@ -154,6 +163,7 @@ class ServerState(OwnedTasks):
                 on_skip=self.metrics.events_dropped.labels("outdated").inc,
             ),
             metrics=self.metrics,
+            on_leg=lambda: self.admission.taken(self.clock.now()),
             on_change=self.registry.changed,
         )
         self.registry.add(live)
@@ -190,6 +200,10 @@ class ServerState(OwnedTasks):
                 yield item
         finally:
             await _closed(items)
+
+    def _check_open(self) -> None:
+        if self.is_draining:
+            raise self._rejected("draining", CallRejected("this server is going down: call again"))
 
     def _rejected(self, reason: str, rejected: CallRejected) -> CallRejected:
         self.metrics.calls_rejected.labels(reason).inc()

@@ -34,6 +34,8 @@ class OwnedTasks:
         task = self._tasks.create_task(_logged(work))
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
+        # Cancelled before its first turn it never came to the work, which would be complained of.
+        task.add_done_callback(lambda _: work.close())
         return task
 
     @contextmanager

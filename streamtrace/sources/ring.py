@@ -74,17 +74,22 @@ class AudioRing:
             await self._changed.wait()
 
     def _drop(self, now_s: float) -> None:
-        dropped = 0
         is_late = self._waiting[0].received_at_s < now_s - self._most_age_s
+        if not is_late and self._samples <= self._most_samples:
+            return
         oldest_s = now_s - self._most_age_s / (2 if is_late else 1)
-        while len(self._waiting) > 1 and (
-            self._waiting[0].received_at_s < oldest_s or self._samples > self._most_samples
-        ):
-            oldest = self._waiting.popleft()
-            self._dropped_legs.add(oldest.leg)
-            samples = len(oldest.chunk.pcm)
-            self._samples -= samples
-            dropped += samples
+        # A leg's newest audio stays, or nothing would be left to say what went before it.
+        newest = {audio.leg: audio for audio in self._waiting}
+        waiting, self._waiting = self._waiting, deque()
+        dropped = 0
+        for audio in waiting:
+            is_old = audio.received_at_s < oldest_s or self._samples > self._most_samples
+            if not is_old or newest[audio.leg] is audio:
+                self._waiting.append(audio)
+                continue
+            self._dropped_legs.add(audio.leg)
+            self._samples -= len(audio.chunk.pcm)
+            dropped += len(audio.chunk.pcm)
         self._dropped_samples += dropped
         if dropped and self._on_drop is not None:
             self._on_drop(dropped / SAMPLE_RATE_HZ)

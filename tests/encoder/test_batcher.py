@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -307,3 +309,40 @@ async def test_a_slot_that_was_released_takes_no_step() -> None:
         with pytest.raises(EncoderFailed, match="slot was released"):
             await hear(leg, 1.0)
         assert await hear(encoder.acquire(), 1.0) == 1.0
+
+
+class BreakingPool(ThreadPoolExecutor):
+    """Takes no work while it is broken."""
+
+    is_broken = False
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Refuse, or do it."""
+        if self.is_broken:
+            raise RuntimeError("can't start new thread")
+        return super().submit(*args, **kwargs)
+
+
+async def test_a_pool_that_breaks_leaves_nobody_waiting() -> None:
+    pool = BreakingPool(1)
+    async with Encoder(SumRunner(2), slots=2, rule=AT_ONCE, workers=1, threads=lambda _: pool) as e:
+        leg, other = e.acquire(), e.acquire()
+        assert await hear(leg, 1.0) == 1.0
+        pool.is_broken = True
+        with pytest.raises(EncoderFailed, match="can't start new thread"):
+            await hear(leg, 1.0)
+        pool.is_broken = False
+        assert await hear(other, 2.0) == 2.0
+        leg.release()
+        assert e.slots_in_use == 1
+
+
+async def test_every_thread_is_there_before_the_first_call() -> None:
+    pool = BreakingPool(2)
+    async with Encoder(SumRunner(1), slots=1, workers=2, threads=lambda _: pool):
+        assert sum(thread.name.startswith("ThreadPoolExecutor") for thread in threading.enumerate())
+    broken = BreakingPool(1)
+    broken.is_broken = True
+    with pytest.raises(RuntimeError, match="can't start"):
+        async with Encoder(SumRunner(1), slots=1, workers=1, threads=lambda _: broken):
+            pass

@@ -24,7 +24,11 @@ async def test_ten_live_calls_have_their_finals_when_the_server_is_told_to_go(
         *(sys.executable, "-m", "streamtrace", "serve", "--port", "0"),
         *("--ingest-workers", str(ingest_workers)),
         cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "STREAMTRACE_MAX_LOAD": "1000",
+        },
         stdout=PIPE,
         stderr=PIPE,
     )

@@ -29,7 +29,11 @@ def serve(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "streamtrace", "serve", *arguments],
         cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "STREAMTRACE_MAX_LOAD": "1000",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -95,3 +95,15 @@ async def test_the_first_audio_of_a_leg_behind_a_drop_says_why_its_place_is_empt
         (Leg.CALLER, 1, GapCause.DROPPED),
         (Leg.CALLER, 2, GapCause.LOST),
     ]
+
+
+async def test_a_legs_newest_audio_stays_to_say_what_went_before_it() -> None:
+    ring = AudioRing(most_age_s=0.1)
+    ring.put(frame(0), 0.0, Leg.CALLEE)
+    ring.put(frame(1), 0.02, Leg.CALLEE)  # and nothing more
+    for number in range(20):
+        ring.put(frame(number), number * 0.02, Leg.CALLER)
+    heard = await rest(ring)
+    callee = [audio for audio in heard if audio.leg is Leg.CALLEE]
+    assert [(a.chunk.start_sample, a.gap_cause) for a in callee] == [(FRAME, GapCause.DROPPED)]
+    assert next(a for a in heard if a.leg is Leg.CALLER).gap_cause is GapCause.DROPPED

@@ -29,7 +29,12 @@ def serving(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "streamtrace", "serve", "--ingest-workers", "2", *arguments],
         cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "STREAMTRACE_MAX_LOAD": "1000",
+            "PYTHONPATH": str(ROOT),
+            "TMPDIR": str(folder),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -72,7 +77,12 @@ def test_ctrl_c_reaches_every_process_and_ends_each_once(tmp_path: Path) -> None
     with subprocess.Popen(
         [sys.executable, "-m", "streamtrace", "serve", "--ingest-workers", "2", "--port", "0"],
         cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "STREAMTRACE_MAX_LOAD": "1000",
+            "PYTHONPATH": str(ROOT),
+            "TMPDIR": str(tmp_path),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
