@@ -164,7 +164,10 @@ def bare_graph(products: list[Product]) -> onnx.ModelProto:
 def step_feeds(step_path: Path, batch: int) -> dict[str, _Array]:
     """Noise, and legs that have filled their rings."""
     noise = np.random.default_rng(0)
-    feeds: dict[str, _Array] = {"steps_done": np.full(batch, 9, np.int64)}
+    feeds: dict[str, _Array] = {
+        "steps_done": np.full(batch, 9, np.int64),
+        "rows": np.arange(batch, dtype=np.int64),
+    }
     for one in _load(step_path).graph.input:
         if one.name not in feeds:
             lengths = [length.dim_value for length in one.type.tensor_type.shape.dim[1:]]

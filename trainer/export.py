@@ -49,7 +49,9 @@ class ExportFailed(RuntimeError):
 
 
 def export_step(encoder: StreamingConformer, path: Path) -> None:
-    """Write the cached step as ONNX, dynamic in the batch alone, and hold it against the encoder.
+    """Write the cached step as ONNX and hold it against the encoder.
+
+    Dynamic are the batch and the number of legs that are remembered, and nothing else.
 
     Raises `ExportFailed` where any output is further than 1e-4 from torch's at B = 1, 3 or 8.
     """
@@ -57,7 +59,8 @@ def export_step(encoder: StreamingConformer, path: Path) -> None:
     example = _random_inputs(step, batch=2, seed=0)
     layers = encoder.config.layers
     batch = {0: torch.export.Dim("batch", min=1, max=4096)}
-    memory = tuple(LayerState(batch, batch, batch) for _ in range(layers))  # type: ignore[arg-type]
+    legs = {0: torch.export.Dim("legs", min=1, max=1 << 20)}
+    memory = tuple(LayerState(legs, legs, legs) for _ in range(layers))  # type: ignore[arg-type]
     with _quiet_exporter():
         torch.onnx.export(  # pyright: ignore[reportUnknownMemberType]
             step,
@@ -65,7 +68,7 @@ def export_step(encoder: StreamingConformer, path: Path) -> None:
             path,
             input_names=list(step_inputs(layers)),
             output_names=list(step_outputs(layers)),
-            dynamic_shapes=(batch, memory, batch, batch, batch),
+            dynamic_shapes=(batch, memory, legs, legs, legs, batch),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -156,9 +159,13 @@ def _put_in_place(made: Path, out_dir: Path) -> None:
 
 
 def _random_inputs(step: CachedStep, *, batch: int, seed: int) -> tuple[Any, ...]:
-    """Noise at several levels and a filled memory, every row at another position of its ring."""
+    """Noise at several levels and a filled memory, every row at another position of its ring.
+
+    One more leg is remembered than takes the step, and they do so last come, first served.
+    """
     noise = torch.Generator().manual_seed(seed)
-    empty = step.initial_state(batch)
+    legs = batch + 1
+    empty = step.initial_state(legs)
 
     def filled(part: Tensor) -> Tensor:
         return torch.randn(part.shape, generator=noise)
@@ -167,7 +174,8 @@ def _random_inputs(step: CachedStep, *, batch: int, seed: int) -> tuple[Any, ...
     tails = filled(empty.features_tail), filled(empty.subsample_tail)
     pcm = torch.randn(batch, CONTEXT_SAMPLES + STEP_SAMPLES, generator=noise)
     levels = torch.tensor(PARITY_LEVELS).repeat(batch)[:batch]
-    return (levels[:, None] * pcm, layers, *tails, torch.arange(batch) * 3)
+    rows = torch.arange(batch).flip(0) + 1
+    return (levels[:, None] * pcm, layers, *tails, torch.arange(legs) * 3, rows)
 
 
 def _disagreement(step: CachedStep, exported: OrtStep, batch: int) -> float:

@@ -1,4 +1,4 @@
-"""The memory of every leg in preallocated rows, gathered into a batch and scattered back."""
+"""The memory of every leg in preallocated rows, read where it lies and written in part."""
 
 from __future__ import annotations
 
@@ -62,6 +62,9 @@ class Cache:
             name: np.zeros((slots, *tail), np.float32) for name, tail in shape.tails.items()
         }
         self._steps_done = np.zeros(slots, np.int64)
+        self._whole: dict[str, Array] = {**self._tails, "steps_done": self._steps_done}
+        for layer, (keys, values) in enumerate(self._rings):
+            self._whole |= {f"keys_{layer}": keys, f"values_{layer}": values}
 
     def reset(self, rows: Sequence[int] | Rows) -> None:
         """Forget what the rows' last tenants said."""
@@ -70,18 +73,12 @@ class Cache:
             tail[rows] = 0.0
         self._steps_done[rows] = 0
 
-    def gather(self, rows: Rows) -> dict[str, Array]:
-        """The graph's state inputs, [B, ...] each, in the order of `rows`."""
-        at: Rows | slice = rows
-        if len(rows) == 1:  # a view: the row is pinned, so it stands still while the graph reads it
-            at = slice(int(rows[0]), int(rows[0]) + 1)
-        rings = {
-            f"{part}_{layer}": ring[at]
-            for layer, pair in enumerate(self._rings)
-            for part, ring in zip(("keys", "values"), pair, strict=True)
-        }
-        tails = {name: tail[at] for name, tail in self._tails.items()}
-        return {**rings, **tails, "steps_done": self._steps_done[at]}
+    def inputs(self, rows: Rows) -> dict[str, Array]:
+        """The graph's inputs of memory: that of all legs as it lies, and whose it shall read.
+
+        Nothing is copied: the rows are pinned, so they stand still while the graph reads them.
+        """
+        return {**self._whole, "rows": rows}
 
     def scatter(self, rows: Rows, memory: Sequence[Float32s]) -> None:
         """Put back what a step leaves behind, in the order of the graph's outputs.

@@ -15,10 +15,10 @@ from streamtrace.values import Float32s
 
 
 def step_inputs(layers: int) -> tuple[str, ...]:
-    """The graph's inputs: audio, what every layer remembers, and the rest."""
+    """The graph's inputs: audio, what every layer remembers of all legs, and who takes the step."""
     parts = ("keys", "values", "conv")
     memory = (f"{part}_{layer}" for layer in range(layers) for part in parts)
-    return ("pcm", *memory, *FRONT_TAILS, "steps_done")
+    return ("pcm", *memory, *FRONT_TAILS, "steps_done", "rows")
 
 
 def step_outputs(layers: int) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class OrtStepRunner:
 
     def run(self, rows: Rows, pcm: Float32s) -> StepFrames:
         """rows [B], all different, and pcm [B, CONTEXT_SAMPLES + STEP_SAMPLES] -> their frames."""
-        found = self._step.run({"pcm": pcm, **self._cache.gather(rows)})
+        found = self._step.run({"pcm": pcm, **self._cache.inputs(rows)})
         embedding, attention, activity, *memory = found
         self._cache.scatter(rows, memory)
         return StepFrames(embedding, attention, activity)

@@ -93,22 +93,33 @@ class CachedStep(nn.Module):
         features_tail: Tensor,
         subsample_tail: Tensor,
         steps_done: Tensor,
+        rows: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Memory]:
         """[B, CONTEXT_SAMPLES + STEP_SAMPLES] and a `State` -> frames, then what to remember.
+
+        With `rows` [B] the state is that of any number of legs, of which these take the step.
 
         Frames are embedding [B, 6, D], attention [B, 6] and activity [B, 6]. The caller writes
         the new keys and values into ring step `steps_done % left_steps` and adds one to
         `steps_done`; tails replace their predecessors.
         """
         batch, left = pcm.shape[0], self.config.left_steps
+
+        def of_rows(part: Tensor) -> Tensor:
+            return part if rows is None else part.index_select(0, rows)
+
+        steps_done = of_rows(steps_done)
         ring_state = torch.where(steps_done < left, steps_done, left + steps_done % left)
         features, signature = self.front(pcm)
         x, subsample_out = self.subsampling(
-            torch.cat([features_tail, features], dim=1).to(self.dtype), subsample_tail
+            torch.cat([of_rows(features_tail), features], dim=1).to(self.dtype),
+            of_rows(subsample_tail),
         )
         left_behind: list[tuple[Tensor, Tensor]] = []
         for block, memory in zip(self.blocks, layers, strict=True):
-            x, new, tail = block(x, memory, ring_state)
+            # Where it is needed and no earlier: all rings at once are larger than a cache.
+            held = LayerState(*(of_rows(part) for part in memory))
+            x, new, tail = block(x, held, ring_state)
             left_behind.append((new, tail))
         attention = self.attention_second(torch.tanh(self.attention_first(x)))
         learned = x.reshape(batch, STEP_FRAMES, -1).float()
@@ -171,7 +182,7 @@ class _Feed(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Attention that reads the ring as it lies."""
+    """Attention over the ring as it lies, in no order of time, and the new step behind it."""
 
     def __init__(self, attention: CachedAttention) -> None:
         super().__init__()
@@ -186,16 +197,15 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, memory: LayerState, ring_state: Tensor) -> tuple[Tensor, Tensor]:
         """[B * 6, C] -> the same, and new keys and values [B, 6, 2C]."""
-        batch, _, left, _ = memory.keys.shape
+        batch, width = memory.keys.shape[0], x.shape[1]
         q = self._split(self.query(x), batch)
         new = self.key_value(x)
-        width = x.shape[1]
         k, v = self._split(new[:, :width], batch), self._split(new[:, width:], batch)
-        # The ring and the new step are read apart and only their small scores joined: a joined
-        # ring would be a copy of a leg's whole memory.
-        scores = [q @ memory.keys.transpose(-1, -2), q @ k.transpose(-1, -2)]
-        weights = torch.softmax(torch.cat(scores, dim=-1) + self.bias[ring_state], dim=-1)
-        mixed = weights[..., :left] @ memory.values + weights[..., left:] @ v
+        # What is picked for the batch is near still: to join the new step to it costs less than to
+        # read the two apart, in products so small.
+        keys, values = torch.cat([memory.keys, k], dim=2), torch.cat([memory.values, v], dim=2)
+        scores = q @ keys.transpose(-1, -2) + self.bias[ring_state]
+        mixed = torch.softmax(scores, dim=-1) @ values
         out = self.out(mixed.transpose(1, 2).reshape(x.shape))
         return out, new.reshape(batch, STEP_FRAMES, -1)
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from streamtrace.encoder.bundle import LISTED_FILES, MANIFEST_FILE, load_bundle
+from streamtrace.encoder.cache import tail_names
 from streamtrace.encoder.cpu import step_inputs, step_outputs
 from streamtrace.errors import BundleError
 from tests.bundles import (
@@ -35,7 +36,8 @@ def test_the_graph_is_the_contract() -> None:
     assert tuple(one.name for one in graph.output) == step_outputs(2)
     for one in [*graph.input, *graph.output]:
         first, *others = one.type.tensor_type.shape.dim
-        assert first.dim_param == "batch"
+        remembered = one.name.startswith(("keys", "values", "steps")) or one.name in tail_names(2)
+        assert first.dim_param == ("legs" if remembered else "batch"), one.name
         assert all(length.dim_value for length in others)
     assert not {"If", "Loop", "Scan", "Dropout"} & {node.op_type for node in graph.node}
 
