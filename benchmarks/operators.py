@@ -55,7 +55,9 @@ def _feeds(session: Any, batch: int) -> dict[str, Array]:
     feeds: dict[str, Array] = {}
     for one in session.get_inputs():
         shape = (batch, *one.shape[1:])
-        if one.type == "tensor(int64)":
+        if one.name == "rows":
+            feeds[one.name] = np.arange(batch)
+        elif one.type == "tensor(int64)":
             feeds[one.name] = np.full(shape, STEPS_DONE, np.int64)
         else:
             feeds[one.name] = 0.1 * noise.standard_normal(shape).astype(np.float32)

@@ -30,8 +30,8 @@ from streamtrace.values import STEP_MS
 
 SECTIONS = (
     Section("batch assembly: steps side by side", StepBatch, "of"),
-    Section("gather: memory of the rows", Cache, "gather"),
-    Section("ONNX step: features, signature and encoder", OrtStep, "run"),
+    Section("memory in place", Cache, "inputs"),
+    Section("ONNX step: rows picked, features, signature and encoder", OrtStep, "run"),
     Section("scatter: memory put back", Cache, "scatter"),
     Section("pooling: frames into calls and windows", HeardRows, "add"),
     Section("statistics: of calls and windows", HeardRows, "statistics"),

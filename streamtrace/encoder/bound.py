@@ -14,7 +14,7 @@ import numpy as np
 
 from streamtrace.encoder.buckets import Buckets
 from streamtrace.encoder.bundle import Bundle
-from streamtrace.encoder.cache import Array, Cache
+from streamtrace.encoder.cache import Array, Cache, Rows
 from streamtrace.encoder.cpu import FATAL_ONLY, OrtStep, OrtStepRunner, onnxruntime
 from streamtrace.encoder.runner import CpuRunner
 from streamtrace.errors import SettingsError
@@ -58,8 +58,14 @@ class BoundStep(OrtStep):
         self._bindings: dict[int, Any] = {}
 
     def run(self, feeds: Mapping[str, Array]) -> list[Float32s]:
-        """As `OrtStep.run`."""
-        count = len(next(iter(feeds.values())))
+        """As `OrtStep.run`; of the legs' memory only the batch's own rows travel."""
+        rows: Rows = np.asarray(feeds["rows"], np.int64)
+        count = len(rows)
+        own: dict[str, Array] = {"rows": np.arange(count, dtype=np.int64)}
+        for name, array in feeds.items():
+            if name != "rows":
+                own[name] = array if name == "pcm" else array[rows]
+        feeds = own
         size = self._buckets.holding(count)
         if size not in self._bindings:
             self._bind(size, feeds)
