@@ -166,6 +166,20 @@ def torch_problem() -> str | None:
         return f"torch {torch.__version__} was built without CUDA"
     if not torch.cuda.is_available():
         return f"torch {torch.__version__} finds no CUDA device that it can use"
+    return problem_on(torch.device("cuda"))
+
+
+def problem_on(place: torch.device) -> str | None:
+    """What a first sum on the device fails with, in one line; None where it succeeds.
+
+    A device can be found and yet be taken by another process, be broken, or be one that this torch
+    has no kernels for.
+    """
+    try:
+        (torch.ones(1, device=place) + 1).item()
+    except RuntimeError as cause:
+        line = next(iter(str(cause).splitlines()), "") or type(cause).__name__
+        return f"torch {torch.__version__} finds {place} and cannot use it: {line}"
     return None
 
 
