@@ -184,6 +184,24 @@ async def test_a_failing_batch_fails_its_own_calls_only() -> None:
             assert fine == heard
 
 
+async def test_failures_are_counted_until_a_batch_runs() -> None:
+    runner = SumRunner(1)
+
+    def fail(rows: Rows) -> None:
+        raise RuntimeError("the device is lost")
+
+    async with Encoder(runner, slots=1, workers=1, rule=ALONE) as encoder:
+        leg = encoder.acquire()
+        runner.on_run = fail
+        for count in (1, 2, 3):
+            with pytest.raises(EncoderFailed, match="the device is lost"):
+                await hear(leg, 1.0)
+            assert encoder.failed_in_a_row == count
+        runner.on_run = lambda rows: None
+        await hear(leg, 1.0)
+        assert encoder.failed_in_a_row == 0
+
+
 async def test_a_step_is_not_run_for_a_waiter_that_has_gone() -> None:
     runner = SumRunner(2)
     async with gated(runner) as (encoder, gate):
