@@ -180,6 +180,7 @@ class Encoder:
                 job.fail("the encoder stopped before this step's turn")
             self._waiting.clear()
             self._pool.shutdown()
+            self.runner.close()
 
     def acquire(self) -> Slot:
         """Lend a slot whose memory is empty; raises `EngineFull` where there is none."""

@@ -12,7 +12,7 @@ from streamtrace.audio.steps import Stepper
 from streamtrace.demo.callers import synthetic_callers
 from streamtrace.encoder.bundle import Bundle
 from streamtrace.encoder.cuda import cuda_absence
-from streamtrace.encoder.gpu import GpuRunner
+from streamtrace.encoder.gpu import BERTHS, GpuRunner
 from streamtrace.encoder.gpu_device import CudaDevice, Device, PlainDevice
 from streamtrace.encoder.gpu_state import Precision
 from streamtrace.encoder.runner import CpuRunner, StepBatch, StepRunner
@@ -29,7 +29,7 @@ from streamtrace.values import (
     Verdict,
 )
 from tests.bundles import default_bundle, tiny_model
-from tests.encoder.devices import LateDevice
+from tests.encoder.devices import BreakingDevice, LateDevice
 
 BACKEND_TOLERANCE = 1e-4  # what one backend may differ from another, in fp32
 BF16_TOLERANCE = 5e-3
@@ -194,12 +194,46 @@ def test_no_number_of_a_departed_tenant_poisons_the_next() -> None:
 def test_memory_is_not_refilled_before_it_was_copied() -> None:
     bundle, late = tiny_model().bundle, LateDevice()
     ours, theirs = runner(bundle, device=late), CpuRunner(bundle, slots=8)
-    for index in range(6):  # nobody waits: batches pile up as far as their memory allows
+    before = ours.submit(noisy([5, 1, 2], 0, wanted=False))
+    theirs.run(noisy([5, 1, 2], 0, wanted=False))
+    for index in range(1, 6):  # one is always under way, though nobody wants anything of it
         batch = noisy([5, 1, 2], index, wanted=False)
-        assert ours.run(batch) is None
+        after = ours.submit(batch)
+        assert ours.collect(before) is None
+        assert late.waiting
         theirs.run(batch)
-    assert late.waiting
+        before = after
+    assert ours.collect(before) is None
     agree(ours.answer(np.array([1, 2, 5])), theirs.answer(np.array([1, 2, 5])))
+
+
+def test_a_batch_has_run_when_it_is_answered_though_nobody_wants_anything() -> None:
+    late = LateDevice()
+    ours = runner(tiny_model().bundle, device=late)
+    assert ours.run(noisy([5, 1, 2], 0, wanted=False)) is None
+    assert not late.waiting
+
+
+def test_what_was_given_before_a_failure_keeps_its_memory_until_it_is_done() -> None:
+    bundle, device = tiny_model().bundle, BreakingDevice()
+    ours, theirs = runner(bundle, device=device), CpuRunner(bundle, slots=8)
+    device.failures = BERTHS
+    for row in range(BERTHS):  # copied there and stepped, but never copied back
+        with pytest.raises(RuntimeError, match="the copy back fails"):
+            ours.run(noisy([row], 0))
+    assert device.waiting
+    for index in range(3):
+        batch = noisy([5, 2], index, seed=1)
+        agree(ours.run(batch), theirs.run(batch))
+
+
+def test_closing_waits_for_the_device() -> None:
+    late = LateDevice()
+    ours = runner(tiny_model().bundle, device=late)
+    ours.submit(noisy([5, 1, 2], 0))
+    assert late.waiting
+    ours.close()
+    assert not late.waiting
 
 
 def test_the_next_batch_can_be_given_before_the_last_is_collected() -> None:
