@@ -103,8 +103,10 @@ def test_under_wsl_the_gpu_has_another_node(tmp_path: Path) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(usable_library("fp32")[0] != "torch", reason=usable_library("fp32")[1])
 async def test_auto_with_a_gpu_is_the_gpu_and_one_thread_owns_it() -> None:
+    library, problem = usable_library("fp32")
+    if library != "torch":
+        pytest.skip(problem)
     async with Engine(slots=64, workers=3) as engine:
         assert engine.backend.device == "cuda"
         assert engine.encoder.workers == 1
