@@ -96,7 +96,7 @@ def open_runner(bundle: Bundle, backend: Backend, *, slots: int) -> StepRunner:
     from streamtrace.encoder.gpu import GpuRunner
     from streamtrace.encoder.gpu_device import CudaDevice, fitting
 
-    with fitting(slots):
+    with fitting(slots, backend.precision):
         return GpuRunner(
             bundle,
             slots=slots,

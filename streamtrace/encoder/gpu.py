@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -95,6 +96,7 @@ class GpuRunner:
         self._turn = 0
         self._steps: dict[int, Work] = {}
         self._asks: dict[int, Work] = {}
+        gc.collect()  # what earlier runners left, while no capture minds that it goes
         for size in reversed(self.buckets.sizes):  # the largest sets what all graphs share
             given = Layout(IN_FIELDS, size).tensors(self._going)
             for name in ("rows", "cached", "heard"):  # so that no leg's memory is written
