@@ -6,8 +6,9 @@ is left out is the network, the codecs and the sessions in front of it.
 
 `streams_held` is the largest number of streams whose whole period fits into a step period, with
 99 of 100 batches answered within half of one. Keys with `_served` say the same of the shape that a
-server runs: batches of at most 512, each collected before the next is given. `step_over_gemm` is the encoder's
-step in one graph against nothing but its matrix products in another.
+server runs: batches of at most 512, each collected before the next is given.
+`step_over_gemm` is the encoder's step in one graph against nothing but its matrix products in
+another.
 """
 
 from __future__ import annotations
