@@ -48,6 +48,9 @@ class SameAnswer:
         repeated = {name: np.repeat(part, count, axis=0) for name, part in parts.items()}
         return Answers(Fused(**repeated), np.repeat(self._answer.speech_ms, count, axis=0))
 
+    def close(self) -> None:
+        """Nothing runs."""
+
 
 class StepsDropped(Call):
     """A call whose steps lead nowhere."""

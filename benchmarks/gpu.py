@@ -5,8 +5,10 @@ the other, the next one given before the last is collected, with no work per cal
 is left out is the network, the codecs and the sessions in front of it.
 
 `streams_held` is the largest number of streams whose whole period fits into a step period, with
-99 of 100 batches answered within half of one. `step_over_gemm` is the encoder's step in one graph
-against nothing but its matrix products in another.
+99 of 100 batches answered within half of one. Keys with `_served` say the same of the shape that a
+server runs: batches of at most 512, each collected before the next is given.
+`step_over_gemm` is the encoder's step in one graph against nothing but its matrix products in
+another.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ import torch
 
 from benchmarks.gemm import step_over_gemm
 from benchmarks.report import Measured, Report, as_markdown
-from streamtrace.encoder.backend import Precision, usable_library
+from streamtrace.encoder.backend import GPU_RULE, Precision, usable_library
 from streamtrace.encoder.bundle import Bundle, load_bundle
 from streamtrace.encoder.gpu import GpuRunner, Ticket
 from streamtrace.encoder.gpu_device import CudaDevice, Device, PlainDevice
@@ -35,31 +37,30 @@ from streamtrace.values import (
     STEP_FRAMES,
     STEP_MS,
     STEP_SAMPLES,
+    Float32s,
 )
 
 STREAMS = (10_000, 20_000, 50_000)
 GEMM_BATCHES = (256, 1024, 4096)
 LARGEST_BATCH = 4096
 WARM_PERIODS = 2
-DIFFERENT_STREAMS = 4096  # as many steps of audio lie in memory; more would only fill it
+SERVED = "_served"  # behind the keys of what a server does
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the outcome; 2 where there is no GPU and none was asked to be done without."""
     wish = _parser().parse_args(arguments)
-    device: Device
+    open_device: Callable[[], Device] = PlainDevice
     if wish.device == "cuda":
         library, problem = usable_library("bf16")  # which torch alone can
         if library is None:
             print(f"benchmarks.gpu: {problem}: nothing was measured", file=sys.stderr)
             return 2
-        device = CudaDevice()
-    else:
-        device = PlainDevice()
+        open_device = CudaDevice
     bundle = load_bundle(wish.model)
     found = measure(
         bundle,
-        device,
+        open_device,
         precision=wish.precision,
         streams=wish.streams,
         most=wish.batch,
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(
     bundle: Bundle,
-    device: Device,
+    open_device: Callable[[], Device],
     *,
     precision: Precision,
     streams: Sequence[int],
@@ -82,22 +83,27 @@ def measure(
     rounds: int,
     gemm_batches: Sequence[int],
 ) -> Report:
-    """All of it, for each number of streams on a runner of its own."""
+    """All of it, for each number of streams on a runner and a device of its own."""
     results: dict[str, Measured] = {}
-    held = 0
+    held = {"": 0, SERVED: 0}
     for count in streams:
+        device = open_device()  # whose graphs' memory goes with the runner
         began_s = time.perf_counter()
         runner = GpuRunner(bundle, slots=count, device=device, precision=precision, most=most)
         results[f"start_s_{count}"] = Measured([time.perf_counter() - began_s], "s")
-        took = [time_periods(runner, count, periods) for _ in range(rounds)]
-        for name, percentile in (("p50", 50), ("p99", 99)):
-            values = [1000 * float(np.percentile(steps, percentile)) for steps, _ in took]
-            results[f"step_{name}_ms_{count}"] = Measured(values, "ms")
-        busy_ms = [1000 * whole / periods for _, whole in took]
-        results[f"period_ms_{count}"] = Measured(busy_ms, f"ms, of {STEP_MS}")
-        slowest_ms = max(results[f"step_p99_ms_{count}"].values)
-        if slowest_ms < STEP_MS / 2 and max(busy_ms) < STEP_MS:
-            held = max(held, count)
+        for shape, largest in (("", most), (SERVED, min(most, GPU_RULE.most))):
+            took = [
+                time_periods(runner, count, periods, most=largest, overlapping=shape != SERVED)
+                for _ in range(rounds)
+            ]
+            for name, percentile in (("p50", 50), ("p99", 99)):
+                values = [1000 * float(np.percentile(steps, percentile)) for steps, _ in took]
+                results[f"step_{name}_ms_{count}{shape}"] = Measured(values, "ms")
+            busy_ms = [1000 * whole / periods for _, whole in took]
+            results[f"period_ms_{count}{shape}"] = Measured(busy_ms, f"ms, of {STEP_MS}")
+            slowest_ms = max(results[f"step_p99_ms_{count}{shape}"].values)
+            if slowest_ms < STEP_MS / 2 and max(busy_ms) < STEP_MS:
+                held[shape] = max(held[shape], count)
         going, coming = runner.block_bytes(runner.buckets.most)
         rows = runner.buckets.most
         results["to_device_bytes_per_step"] = Measured([going / rows], "B")
@@ -106,11 +112,14 @@ def measure(
         if device.place.type == "cuda":
             peak = torch.cuda.max_memory_allocated(device.place)
             results[f"device_bytes_per_leg_{count}"] = Measured([peak / count], "B")
+        runner.close()
         del runner
         gc.collect()  # a runner and its graphs hold each other
         if device.place.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device.place)
-    results["streams_held"] = Measured([held], "streams")
+    for shape, count in held.items():
+        results[f"streams_held{shape}"] = Measured([count], "streams")
+    device = open_device()
     ratios = {
         f"step_over_gemm_{batch}": step_over_gemm(bundle, device, precision, batch)
         for batch in gemm_batches
@@ -119,6 +128,7 @@ def measure(
         "device": _name(device),
         "precision": precision,
         "largest batch": most,
+        "largest batch served": min(most, GPU_RULE.most),
         "periods": periods,
         "rounds": rounds,
         "model": bundle.ref.id,
@@ -126,22 +136,36 @@ def measure(
     return Report("gpu", settings, results, ratios)
 
 
-def time_periods(runner: GpuRunner, streams: int, periods: int) -> tuple[list[float], float]:
+def time_periods(
+    runner: GpuRunner, streams: int, periods: int, *, most: int, overlapping: bool
+) -> tuple[list[float], float]:
     """From each batch ready to its answers on the host, and all periods together, in seconds."""
     runner.reset(np.arange(streams))
-    for _ in _stepped(runner, streams, range(WARM_PERIODS)):
+    most = min(most, runner.buckets.most)
+    pcm = noise(min(streams, most))
+    warm, timed = (
+        batches(streams, most, indices, pcm)
+        for indices in (range(WARM_PERIODS), range(WARM_PERIODS, WARM_PERIODS + periods))
+    )
+    for _ in _stepped(runner, warm, overlapping=overlapping):
         pass
     began_s = time.perf_counter()
-    steps = list(_stepped(runner, streams, range(WARM_PERIODS, WARM_PERIODS + periods)))
+    steps = list(_stepped(runner, timed, overlapping=overlapping))
     return steps, time.perf_counter() - began_s
 
 
-def _stepped(runner: GpuRunner, streams: int, indices: range) -> Iterator[float]:
-    """Step every stream once per index; gives each batch's time, two under way at any moment."""
+def _stepped(
+    runner: GpuRunner, given: Iterator[StepBatch], *, overlapping: bool
+) -> Iterator[float]:
+    """Run the batches; gives each one's time, with two under way at any moment or with one."""
     before: tuple[Ticket, float] | None = None
-    for batch in batches(streams, runner.buckets.most, indices):
+    for batch in given:
         ready_s = time.perf_counter()
         after = (runner.submit(batch), ready_s)
+        if not overlapping:
+            runner.collect(after[0])
+            yield time.perf_counter() - ready_s
+            continue
         if before is not None:
             runner.collect(before[0])
             yield time.perf_counter() - before[1]
@@ -151,11 +175,14 @@ def _stepped(runner: GpuRunner, streams: int, indices: range) -> Iterator[float]
         yield time.perf_counter() - before[1]
 
 
-def batches(streams: int, most: int, indices: range) -> Iterator[StepBatch]:
-    """A step of each stream per index, in batches of about one size; half of them end a hop."""
+def noise(rows: int) -> Float32s:
+    """A step of audio for so many; making it takes longer than stepping it."""
     rng = np.random.default_rng(0)
-    samples = (min(streams, DIFFERENT_STREAMS, most), CONTEXT_SAMPLES + STEP_SAMPLES)
-    pcm = 0.1 * rng.standard_normal(samples, np.float32)
+    return 0.1 * rng.standard_normal((rows, CONTEXT_SAMPLES + STEP_SAMPLES), np.float32)
+
+
+def batches(streams: int, most: int, indices: range, pcm: Float32s) -> Iterator[StepBatch]:
+    """A step of each stream per index, in batches of about one size; half of them end a hop."""
     parts = np.array_split(np.arange(streams), -(-streams // most))
     for index in indices:
         for rows in parts:

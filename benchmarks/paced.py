@@ -91,6 +91,10 @@ class CountingRunner:
         """What the rows' legs say by now."""
         return self.runner.answer(rows)
 
+    def close(self) -> None:
+        """Wait for what still runs."""
+        self.runner.close()
+
 
 async def pace_engine(
     encoder: Encoder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal, TypeAlias
@@ -40,37 +41,48 @@ class Backend:
 ON_CPU = Backend()
 
 
-def choose_backend(device: DeviceName, precision: Precision) -> Backend:
-    """With `auto` the CPU steps in wherever a GPU cannot; with `cuda` SettingsError says why."""
+def usable_library(precision: Precision) -> tuple[Library | None, str]:
+    """What can drive a GPU here, and what keeps torch from it; without a GPU, nothing is loaded."""
+    if absence := cuda_absence():
+        return None, absence
+    return library_beside(_torch_problem(), precision, has_bound=_has_bound)
+
+
+def library_beside(
+    torch_problem: str | None, precision: Precision, *, has_bound: Callable[[], bool]
+) -> tuple[Library | None, str]:
+    """Torch unless there is a problem with it; then ONNX Runtime, where that has CUDA."""
+    if torch_problem is None:
+        return "torch", ""
+    if precision == "fp32" and has_bound():
+        return "onnxruntime", torch_problem
+    return None, torch_problem
+
+
+def choose_backend(
+    device: DeviceName,
+    precision: Precision,
+    *,
+    usable: Callable[[Precision], tuple[Library | None, str]] = usable_library,
+) -> Backend:
+    """With `auto` the CPU steps in wherever torch cannot; with `cuda` SettingsError says why.
+
+    ONNX Runtime's CUDA is never chosen unasked: it names that provider wherever it was built with
+    it, and whether its libraries are there shows only when a session is opened.
+    """
     if device == "cpu":
         if precision != "fp32":
             raise SettingsError(f"precision={precision}: want fp32 with device=cpu")
         return ON_CPU
-    library, problem = usable_library(precision)
-    if library is not None:
+    library, problem = usable(precision)
+    if library == "torch" or (library is not None and device == "cuda"):
         return Backend("cuda", precision, library, f"device={device}")
     if device == "cuda":
         raise SettingsError(
             f"device=cuda: {problem}; {EXTRA} on a machine with an NVIDIA GPU, or set device=cpu"
         )
-    return Backend(reason=f"device=auto, {problem}")
-
-
-def usable_library(precision: Precision) -> tuple[Library | None, str]:
-    """What can drive a GPU here, or what is missing; where there is no GPU, nothing is loaded."""
-    if absence := cuda_absence():
-        return None, absence
-    if find_spec("torch") is not None:
-        from streamtrace.encoder.gpu_device import torch_problem
-
-        problem = torch_problem()
-        return (None, problem) if problem else ("torch", "")
-    if precision == "fp32":
-        from streamtrace.encoder.bound import has_cuda
-
-        if has_cuda():
-            return "onnxruntime", ""
-    return None, "torch is not installed"
+    remedy = f" ({EXTRA})" if library is not None else ""
+    return Backend(reason=f"device=auto, {problem}{remedy}")
 
 
 def open_runner(bundle: Bundle, backend: Backend, *, slots: int) -> StepRunner:
@@ -84,7 +96,7 @@ def open_runner(bundle: Bundle, backend: Backend, *, slots: int) -> StepRunner:
     from streamtrace.encoder.gpu import GpuRunner
     from streamtrace.encoder.gpu_device import CudaDevice, fitting
 
-    with fitting(slots):
+    with fitting(slots, backend.precision):
         return GpuRunner(
             bundle,
             slots=slots,
@@ -92,3 +104,19 @@ def open_runner(bundle: Bundle, backend: Backend, *, slots: int) -> StepRunner:
             precision=backend.precision,
             most=GPU_RULE.most,
         )
+
+
+def _torch_problem() -> str | None:
+    if find_spec("torch") is None:
+        return "torch is not installed"
+    from streamtrace.encoder.gpu_device import torch_problem
+
+    return torch_problem()
+
+
+def _has_bound() -> bool:
+    if find_spec("onnxruntime") is None:
+        return False
+    from streamtrace.encoder.bound import has_cuda
+
+    return has_cuda()

@@ -132,6 +132,7 @@ class Encoder:
         self.runner = runner
         self.busy_s = 0.0  # that batches have run so far, all workers together
         self.rows_stepped = 0
+        self.failed_in_a_row = 0  # batches, since one last ran
         self._waits_ms = deque[float](maxlen=MOST_WAITS)
         self._now = now
         self._threads = threads
@@ -208,6 +209,7 @@ class Encoder:
                 if job := self._withdraw(row):
                     job.fail("the encoder stopped before this step's turn")
             self._pool.shutdown()
+            self.runner.close()
 
     def acquire(self) -> Slot:
         """Lend a slot whose memory is empty; raises `EngineFull` where there is none."""
@@ -297,9 +299,11 @@ class Encoder:
         self.busy_s += took_s
         self.rows_stepped += len(batch)
         if (cause := done.exception()) is not None:
+            self.failed_in_a_row += 1
             for job in batch:
                 job.fail(f"batch of {len(batch)}: {cause!r}")
         else:
+            self.failed_in_a_row = 0
             for job, answer in zip(batch, done.result(), strict=True):
                 index = -1 if job.step is None else job.step.index
                 waited_ms = 1000 * (started_at_s - job.asked_at_s)

@@ -6,7 +6,9 @@ travels with each batch, which costs more than the step itself.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +28,10 @@ PROVIDERS: dict[Place, tuple[str, dict[str, str]]] = {
     "cuda": ("CUDAExecutionProvider", {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}),
     "cpu": ("CPUExecutionProvider", {}),
 }
+NOT_LOADED = (
+    "device=cuda: ONNX Runtime cannot load its CUDA provider: install CUDA and cuDNN, "
+    "or pip install 'streamtrace[gpu]'"
+)
 
 
 def has_cuda() -> bool:
@@ -42,16 +48,15 @@ class BoundStep(OrtStep):
     def __init__(self, step_file: Path, *, most: int, place: Place = "cuda") -> None:
         super().__init__(step_file)  # which checks names and shapes
         provider, options = PROVIDERS[place]
+        if place == "cuda":
+            _find_cuda()
         quiet = onnxruntime.SessionOptions()
         quiet.log_severity_level = FATAL_ONLY
         self._bound: Any = onnxruntime.InferenceSession(
             str(step_file), quiet, providers=[(provider, options)]
         )
         if self._bound.get_providers()[0] != provider:
-            raise SettingsError(
-                "device=cuda: ONNX Runtime cannot load its CUDA provider: install CUDA and cuDNN, "
-                "or pip install 'streamtrace[gpu]'"
-            )
+            raise SettingsError(NOT_LOADED)
         self._place = place
         self._buckets = Buckets.up_to(most)
         self._inputs: dict[int, dict[str, Any]] = {}  # by bucket
@@ -110,3 +115,13 @@ class BoundRunner(CpuRunner):
     def __init__(self, bundle: Bundle, *, slots: int, most: int, place: Place = "cuda") -> None:
         step = BoundStep(bundle.step_path, most=most, place=place)
         super().__init__(bundle, slots=slots, frames=BoundFrames(step, slots=slots))
+
+
+def _find_cuda() -> None:
+    """Load CUDA and cuDNN from where pip puts them, which the provider does not look through."""
+    if not has_cuda():
+        raise SettingsError(NOT_LOADED)
+    load = getattr(onnxruntime, "preload_dlls", None)  # since ONNX Runtime 1.21
+    if load is not None:
+        with redirect_stdout(sys.stderr):  # it prints what it misses
+            load()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,6 +96,7 @@ class GpuRunner:
         self._turn = 0
         self._steps: dict[int, Work] = {}
         self._asks: dict[int, Work] = {}
+        gc.collect()  # what earlier runners left, while no capture minds that it goes
         for size in reversed(self.buckets.sizes):  # the largest sets what all graphs share
             given = Layout(IN_FIELDS, size).tensors(self._going)
             for name in ("rows", "cached", "heard"):  # so that no leg's memory is written
@@ -160,19 +163,27 @@ class GpuRunner:
             raise
 
     def collect(self, ticket: Ticket) -> Answers | None:
-        """Wait for a batch -> its answers, owned by the caller; at once where none is wanted."""
+        """Wait for a batch -> its answers, owned by the caller, if any is wanted.
+
+        Also where none is: how long it took, and that it failed, is said of no other batch.
+        """
         berth = ticket.berth
         try:
-            if not len(ticket.read):
-                return None
             assert berth.mark is not None
             berth.mark.wait()
+            if not len(ticket.read):
+                return None
             found = Layout(self._out_fields, ticket.size).arrays(berth.coming_bytes)
             taken = {name: part[ticket.read] for name, part in found.items()}
             speech_ms = taken.pop("speech_ms")
             return Answers(Fused(**taken), speech_ms)
         finally:
             berth.taken = False
+
+    def close(self) -> None:
+        """Wait for all that the device was given; what it works on may be freed behind this."""
+        with suppress(RuntimeError):  # a lost device has told its batches, and works no more
+            self._device.mark().wait()
 
     def _ask(self, rows: Rows) -> Ticket:
         size = self.buckets.holding(len(rows))
@@ -213,11 +224,13 @@ class GpuRunner:
 
     def _send(self, berth: Berth, size: int, work: Work, read: npt.NDArray[np.intp]) -> Ticket:
         going, coming = self.block_bytes(size)
-        self._device.copy(self._going[:going], berth.going[:going])
-        work()
-        if len(read):
-            self._device.copy(berth.coming[:coming], self._coming[:coming])
-        berth.mark = self._device.mark()
+        try:
+            self._device.copy(self._going[:going], berth.going[:going])
+            work()
+            if len(read):
+                self._device.copy(berth.coming[:coming], self._coming[:coming])
+        finally:  # what was given before a failure still reads the berth
+            berth.mark = self._device.mark()
         berth.taken = True
         return Ticket(berth, size, read)
 

@@ -5,6 +5,8 @@ The only file that touches CUDA. `PlainDevice` does the same on a CPU, at once a
 
 from __future__ import annotations
 
+import gc
+import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Protocol, TypeAlias
@@ -12,9 +14,12 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from streamtrace.encoder.gpu_state import Precision
 from streamtrace.errors import SettingsError
 
 Work: TypeAlias = Callable[[], None]
+# As torch's own allocator says it, the driver, and the libraries when they make their workspace.
+NO_MEMORY = re.compile(r"out of memory|ALLOC_FAILED", re.IGNORECASE)
 WARM_UPS = 3  # libraries choose kernels and take workspace in the first runs, which no graph may
 
 
@@ -104,7 +109,7 @@ class CudaDevice:
 
     def capture(self, work: Work) -> Work:
         """Warm up on the side stream, as capture asks, then record."""
-        with torch.cuda.device(self.place), _exact_arithmetic():
+        with torch.cuda.device(self.place), exact_arithmetic(), uncollected():
             # What the caller has just made or moved may still be on its way on another stream.
             self._stream.wait_stream(torch.cuda.current_stream(self.place))
             with torch.cuda.stream(self._stream):
@@ -145,10 +150,17 @@ class _Event:
 
 
 @contextmanager
-def _exact_arithmetic() -> Generator[None]:
-    """No TF32 and no bfloat16 sums in what is captured here: a graph keeps the kernels it saw."""
+def exact_arithmetic() -> Generator[None]:
+    """No TF32 and no bfloat16 sums in what is captured here: a graph keeps the kernels it saw.
+
+    Raises SettingsError where the program around us has set TF32 through torch's newer flags:
+    torch then refuses to tell the older ones, which its own contexts still read.
+    """
     products = torch.backends.cuda.matmul
-    before = (products.allow_tf32, products.allow_bf16_reduced_precision_reduction)
+    with _older_flags("torch.backends.cuda.matmul"):
+        before = (products.allow_tf32, products.allow_bf16_reduced_precision_reduction)
+    with _older_flags("torch.backends.cudnn"):
+        _ = torch.backends.cudnn.allow_tf32
     products.allow_tf32 = False
     products.allow_bf16_reduced_precision_reduction = False
     try:
@@ -160,21 +172,61 @@ def _exact_arithmetic() -> Generator[None]:
         products.allow_tf32, products.allow_bf16_reduced_precision_reduction = before
 
 
+@contextmanager
+def _older_flags(where: str) -> Generator[None]:
+    try:
+        yield
+    except RuntimeError as cause:
+        raise SettingsError(
+            f"{where}.fp32_precision: set by this program, which a runner on a GPU cannot share; "
+            f"set {where}.allow_tf32 instead"
+        ) from cause
+
+
+@contextmanager
+def uncollected() -> Generator[None]:
+    """No garbage collection: another runner's graphs, freed on this thread, end a capture."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def torch_problem() -> str | None:
     """Why the torch that is installed cannot use the GPU, in words; None where it can."""
     if not torch.backends.cuda.is_built():
         return f"torch {torch.__version__} was built without CUDA"
     if not torch.cuda.is_available():
         return f"torch {torch.__version__} finds no CUDA device that it can use"
+    return problem_on(torch.device("cuda"))
+
+
+def problem_on(place: torch.device) -> str | None:
+    """What a first sum on the device fails with, in one line; None where it succeeds.
+
+    A device can be found and yet be taken by another process, be broken, or be one that this torch
+    has no kernels for.
+    """
+    try:
+        (torch.ones(1, device=place) + 1).item()
+    except RuntimeError as cause:
+        line = next(iter(str(cause).splitlines()), "") or type(cause).__name__
+        return f"torch {torch.__version__} finds {place} and cannot use it: {line}"
     return None
 
 
 @contextmanager
-def fitting(slots: int) -> Generator[None]:
-    """Say what to do where the device's memory is too small."""
+def fitting(slots: int, precision: Precision) -> Generator[None]:
+    """Say what to do where the device's memory is too small, whoever found that out."""
     try:
         yield
-    except torch.OutOfMemoryError as cause:
+    except RuntimeError as cause:
+        if NO_MEMORY.search(str(cause)) is None:
+            raise
+        or_else = ", or set precision=bf16" if precision == "fp32" else ""
         raise SettingsError(
-            f"slots={slots}: more than the GPU's memory holds; lower it, or set precision=bf16"
+            f"slots={slots}: more than the GPU's memory holds; lower it{or_else}"
         ) from cause

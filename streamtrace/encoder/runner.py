@@ -65,6 +65,10 @@ class StepRunner(Protocol):
         """What the rows' legs say by now."""
         ...
 
+    def close(self) -> None:
+        """Wait for what still runs; nothing is asked of it afterwards."""
+        ...
+
 
 class CpuRunner:
     """A `StepRunner`: the exported step, then pooling and fusion, vectorised over the batch."""
@@ -99,3 +103,6 @@ class CpuRunner:
     def answer(self, rows: Rows) -> Answers:
         """What the rows' legs say by now."""
         return self._tracer.answer(rows)
+
+    def close(self) -> None:
+        """Nothing runs between calls."""

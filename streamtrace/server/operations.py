@@ -37,11 +37,13 @@ class Operations:
         return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
 
     async def livez(self) -> Response:
-        """The process runs; restart it where this fails."""
+        """The process runs and so does its encoder; restart it where this fails."""
+        if self._state.has_failed:
+            return problem(503, "the encoder fails: restart this server")
         return JSONResponse({"status": "alive"})
 
     async def readyz(self) -> Response:
-        """One more call can be taken; 503 while draining or full."""
+        """One more call can be taken; 503 while draining, full or failed."""
         try:
             self._state.check_room()
         except CallRejected as cause:

@@ -27,6 +27,7 @@ from streamtrace.values import EndReason
 log = structlog.get_logger()
 
 ANNOUNCED = "announced"  # the protocol of a call until it has come
+FAILED_IN_A_ROW = 3  # batches; one can fail by what is in it, a lost GPU fails all that come
 DELIVERY_SHARE = 0.25  # of the drain, for subscribers to take what was said last
 
 
@@ -64,12 +65,19 @@ class ServerState(OwnedTasks):
 
     # Admission
 
+    @property
+    def has_failed(self) -> bool:
+        """No batch runs any more, as where the GPU is lost: only a new process gets it back."""
+        return self.engine.encoder.failed_in_a_row >= FAILED_IN_A_ROW
+
     def check_room(self, *, calls: int | None = None) -> None:
         """Raise `CallRejected` where one more call cannot be taken now.
 
         `calls` are there: announced and live ones, unless the caller knows better.
         """
         self._check_open()
+        if self.has_failed:
+            raise self._rejected("engine", CallRejected("the encoder fails: restart this server"))
         most, calls = self.settings.max_calls, self.registry.open_calls if calls is None else calls
         if calls + len(self._seats) >= most:
             raise self._rejected("max_calls", CallRejected(f"all {most} calls are taken"))

@@ -7,13 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.gpu import batches, main
+from benchmarks.gpu import batches, main, noise
 from streamtrace.encoder.cuda import cuda_absence
 from tests.bundles import tiny_model
 
 
 def test_every_stream_steps_once_a_period_and_answers_every_other() -> None:
-    given = list(batches(streams=10, most=4, indices=range(3)))
+    pcm = noise(4)
+    given = list(batches(streams=10, most=4, indices=range(3), pcm=pcm))
+    assert all(np.shares_memory(batch.pcm, pcm) for batch in given)  # made once, for all of them
     assert [len(batch.rows) for batch in given] == [4, 3, 3] * 3
     for index in range(3):
         rows = np.concatenate([batch.rows for batch in given[3 * index : 3 * index + 3]])
@@ -28,9 +30,9 @@ def test_it_runs_without_a_gpu_where_told_to(capsys: pytest.CaptureFixture[str])
     assert main(options) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["bench"] == "gpu"
-    assert {"step_p50_ms_4", "step_p99_ms_4", "streams_held", "state_bytes_per_leg"} <= set(
-        found["results"]
-    )
+    for shape in ("", "_served"):
+        keys = {f"{key}{shape}" for key in ("step_p50_ms_4", "step_p99_ms_4", "streams_held")}
+        assert keys | {f"period_ms_4{shape}", "state_bytes_per_leg"} <= set(found["results"])
     assert found["ratios"]["step_over_gemm_2"] > 0
 
 

@@ -46,6 +46,27 @@ class LateDevice(PlainDevice):
             self._done += 1
 
 
+class BreakingDevice(LateDevice):
+    """A `LateDevice` that can be told to fail where it copies back to the host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures = 0  # that are still to come
+        self._host_blocks: list[Tensor] = []
+
+    def host_block(self, nbytes: int) -> Tensor:
+        """Remembered, to tell the two directions apart."""
+        self._host_blocks.append(super().host_block(nbytes))
+        return self._host_blocks[-1]
+
+    def copy(self, into: Tensor, source: Tensor) -> None:
+        """Later, or never."""
+        if self.failures and into.data_ptr() in [one.data_ptr() for one in self._host_blocks]:
+            self.failures -= 1
+            raise RuntimeError("the copy back fails")
+        super().copy(into, source)
+
+
 class _LateMark:
     def __init__(self, device: LateDevice, given: int) -> None:
         self._device, self._given = device, given

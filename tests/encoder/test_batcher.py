@@ -48,6 +48,7 @@ class SumRunner:
     batches: list[list[int]] = field(default_factory=list[list[int]])
     resets: list[list[int]] = field(default_factory=list[list[int]])
     on_run: Callable[[Rows], None] = lambda rows: None
+    closed_behind: list[int] = field(default_factory=list[int])  # so many batches
 
     def __post_init__(self) -> None:
         self.sums = np.zeros(self.slots, np.float32)
@@ -75,6 +76,10 @@ class SumRunner:
         said = np.repeat(self.sums[rows][:, None], 2, axis=1)
         shares = np.ones((len(rows), 2, 1), np.float32)
         return Answers(Fused(said, said, shares, shares, said), np.zeros((len(rows), 2), np.int64))
+
+    def close(self) -> None:
+        """Remember when."""
+        self.closed_behind.append(len(self.batches))
 
 
 class Gate:
@@ -184,6 +189,37 @@ async def test_a_failing_batch_fails_its_own_calls_only() -> None:
             assert isinstance(failed, EncoderFailed)
             assert "batch of 1: FloatingPointError('row 0 is cursed')" in str(failed)
             assert fine == heard
+
+
+async def test_the_runner_is_closed_behind_the_last_batch() -> None:
+    runner = SumRunner(2)
+    async with gated(runner) as (encoder, gate):
+        legs = [encoder.acquire() for _ in range(2)]
+        first = asyncio.create_task(hear(legs[0], 1.0))
+        await gate.reached()
+        second = asyncio.create_task(hear(legs[1], 1.0))
+        await settle()
+        assert runner.closed_behind == []
+    assert runner.closed_behind == [2]
+    assert (await first, await second) == (1.0, 1.0)
+
+
+async def test_failures_are_counted_until_a_batch_runs() -> None:
+    runner = SumRunner(1)
+
+    def fail(rows: Rows) -> None:
+        raise RuntimeError("the device is lost")
+
+    async with Encoder(runner, slots=1, workers=1, rule=ALONE) as encoder:
+        leg = encoder.acquire()
+        runner.on_run = fail
+        for count in (1, 2, 3):
+            with pytest.raises(EncoderFailed, match="the device is lost"):
+                await hear(leg, 1.0)
+            assert encoder.failed_in_a_row == count
+        runner.on_run = lambda rows: None
+        await hear(leg, 1.0)
+        assert encoder.failed_in_a_row == 0
 
 
 async def test_a_step_is_not_run_for_a_waiter_that_has_gone() -> None:

@@ -8,6 +8,7 @@ import pytest
 from streamtrace.encoder.bound import BoundRunner, has_cuda
 from streamtrace.encoder.cuda import cuda_absence
 from streamtrace.encoder.runner import CpuRunner
+from streamtrace.errors import SettingsError
 from tests.bundles import default_bundle, tiny_model
 from tests.encoder.test_gpu import BACKEND_TOLERANCE, agree, demo_batches, noisy
 
@@ -32,6 +33,14 @@ def test_buckets_of_several_sizes_share_nothing() -> None:
         for rows in ([0, 1, 2], [5], [3, 4]):
             batch = noisy(rows, index)
             agree(ours.run(batch), theirs.run(batch), 1e-5)
+
+
+@pytest.mark.skipif(has_cuda(), reason="ONNX Runtime was built with CUDA")
+def test_without_cuda_in_onnx_runtime_the_remedy_is_told_before_anything_is_tried() -> None:
+    with pytest.raises(
+        SettingsError, match=r"device=cuda: ONNX Runtime cannot.*streamtrace\[gpu\]"
+    ):
+        BoundRunner(tiny_model().bundle, slots=1, most=1)
 
 
 @pytest.mark.gpu
