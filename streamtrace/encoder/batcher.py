@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
+import heapq
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
@@ -21,37 +18,17 @@ from streamtrace.encoder.bundle import Bundle
 from streamtrace.encoder.runner import StepBatch, StepRunner
 from streamtrace.encoder.schedule import BatchRule, Schedule
 from streamtrace.encoder.slots import Lease, Slots
+from streamtrace.encoder.threads import usable_cores, worker_thread
 from streamtrace.errors import EncoderFailed
 from streamtrace.values import Answer, Step, Traced
 
-# Beyond eight rows a core gains nothing, and the first of a batch waits for the last. A batch of
-# eight costs half as much a row as a batch of one, which is worth some milliseconds of waiting.
-CPU_RULE = BatchRule(most=8, budget_s=0.012, spread_s=0.04)
+# What a batch reads, weights above all, no core's own cache holds: sixteen rows share it, and cost
+# an eighth less each than eight. Beyond that nothing is gained, and the first of a batch waits for
+# the last. Some milliseconds of waiting for company are worth it.
+CPU_RULE = BatchRule(most=16, budget_s=0.020, spread_s=0.04)
 _Answered: TypeAlias = Future[list[Answer | None]]
 
 MOST_WAITS = 4096  # remembered for whoever judges the load
-NICENESS = 5  # a step thread yields to the event loop, which has a packet every 20 ms per call
-
-
-def usable_cores() -> int:
-    """The cores that this process may use, which a container can narrow."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _yield_to_the_loop() -> None:
-    """Lower this thread's priority where the system has one per thread."""
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        with suppress(OSError):  # a sandbox may forbid it; then it is as fast, and less polite
-            nice = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
-            os.setpriority(os.PRIO_PROCESS, thread, nice)
-
-
-def worker_threads(count: int) -> ThreadPoolExecutor:
-    """Where batches run."""
-    return ThreadPoolExecutor(count, "encoder", _yield_to_the_loop)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +102,7 @@ class Encoder:
         slots: int,
         workers: int | None = None,
         rule: BatchRule = CPU_RULE,
-        threads: Callable[[int], ThreadPoolExecutor] = worker_threads,
+        thread: Callable[[], ThreadPoolExecutor] = worker_thread,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = workers or usable_cores()
@@ -135,7 +112,7 @@ class Encoder:
         self.failed_in_a_row = 0  # batches, since one last ran
         self._waits_ms = deque[float](maxlen=MOST_WAITS)
         self._now = now
-        self._threads = threads
+        self._thread = thread
         self._slots = Slots(slots)
         self._schedule = Schedule(rule)
         self._waiting: dict[int, Job] = {}  # by row
@@ -183,13 +160,11 @@ class Encoder:
         return taken
 
     async def __aenter__(self) -> Self:
-        self._pool = self._threads(self.workers)
         self._loop = asyncio.get_running_loop()
+        self._workers = [self._thread() for _ in range(self.workers)]
+        self._idle = list(range(self.workers))
         # Every thread now, not under load: a system that has none left says so before any call.
-        met = threading.Barrier(self.workers)
-        await asyncio.gather(
-            *(self._loop.run_in_executor(self._pool, met.wait) for _ in range(self.workers))
-        )
+        await asyncio.gather(*(self._loop.run_in_executor(worker, int) for worker in self._workers))
         self._is_open = True
         return self
 
@@ -208,7 +183,8 @@ class Encoder:
             for row in tuple(self._waiting):
                 if job := self._withdraw(row):
                     job.fail("the encoder stopped before this step's turn")
-            self._pool.shutdown()
+            for worker in self._workers:
+                worker.shutdown()
             self.runner.close()
 
     def acquire(self) -> Slot:
@@ -269,13 +245,17 @@ class Encoder:
         for job in batch:
             self._slots.pin(job.lease)
         started_at_s = self._now()
+        # The first that is idle, so that mostly the same core runs batches, its caches warm.
+        number = heapq.heappop(self._idle)
         try:
-            running = self._pool.submit(self._step, batch)
+            running = self._workers[number].submit(self._step, batch)
         except RuntimeError as cause:  # the pool is broken: its waiters are answered all the same
             running = _Answered()
             running.set_exception(cause)
         running.add_done_callback(
-            lambda done: self._loop.call_soon_threadsafe(self._ran, batch, started_at_s, done)
+            lambda done: self._loop.call_soon_threadsafe(
+                self._ran, batch, number, started_at_s, done
+            )
         )
 
     def _step(self, batch: list[Job]) -> list[Answer | None]:
@@ -293,8 +273,9 @@ class Encoder:
             answers |= dict(zip(asked, known.each(), strict=True))
         return [answers.get(job.lease.row) for job in batch]
 
-    def _ran(self, batch: list[Job], started_at_s: float, done: _Answered) -> None:
+    def _ran(self, batch: list[Job], number: int, started_at_s: float, done: _Answered) -> None:
         """Back on the loop: tell everyone, free the rows, go on."""
+        heapq.heappush(self._idle, number)
         took_s = self._now() - started_at_s
         self.busy_s += took_s
         self.rows_stepped += len(batch)

@@ -13,8 +13,8 @@ RATE_MEMORY_S = 0.25  # over which arrivals are counted: about a step's period
 
 @dataclass(frozen=True, slots=True)
 class BatchRule:
-    """When a batch fires: as soon as it is full, when its oldest step has waited its budget, or at
-    once if the device is idle and too little company is to be expected to be worth waiting for.
+    """When a batch fires: when its oldest step has waited its budget; on an idle device also as soon
+    as it is full, and at once where too little company is to be expected to be worth waiting for.
     """
 
     most: int  # rows in a batch
@@ -106,7 +106,7 @@ class Schedule:
 
     def _fires(self, ready: list[int], now_s: float, others: int) -> bool:
         rule = self.rule
-        if len(ready) >= rule.most:
+        if len(ready) >= rule.most and not self._batches:
             return True
         oldest_s = min(self._due_s[row] for row in ready)
         if now_s + TICK_S >= oldest_s + rule.budget_s:

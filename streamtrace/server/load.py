@@ -6,7 +6,8 @@ import asyncio
 import time
 
 from streamtrace.admission import Admission, Load
-from streamtrace.encoder.batcher import Encoder, usable_cores
+from streamtrace.encoder.batcher import Encoder
+from streamtrace.encoder.threads import usable_cores
 from streamtrace.ports import Clock
 from streamtrace.telemetry import Metrics
 

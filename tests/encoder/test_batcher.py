@@ -361,7 +361,7 @@ class BreakingPool(ThreadPoolExecutor):
 
 async def test_a_pool_that_breaks_leaves_nobody_waiting() -> None:
     pool = BreakingPool(1)
-    async with Encoder(SumRunner(2), slots=2, rule=AT_ONCE, workers=1, threads=lambda _: pool) as e:
+    async with Encoder(SumRunner(2), slots=2, rule=AT_ONCE, workers=1, thread=lambda: pool) as e:
         leg, other = e.acquire(), e.acquire()
         assert await hear(leg, 1.0) == 1.0
         pool.is_broken = True
@@ -373,12 +373,9 @@ async def test_a_pool_that_breaks_leaves_nobody_waiting() -> None:
         assert e.slots_in_use == 1
 
 
-async def test_every_thread_is_there_before_the_first_call() -> None:
-    pool = BreakingPool(2)
-    async with Encoder(SumRunner(1), slots=1, workers=2, threads=lambda _: pool):
-        assert sum(thread.name.startswith("ThreadPoolExecutor") for thread in threading.enumerate())
+async def test_a_thread_that_cannot_be_had_is_told_before_any_call() -> None:
     broken = BreakingPool(1)
     broken.is_broken = True
     with pytest.raises(RuntimeError, match="can't start"):
-        async with Encoder(SumRunner(1), slots=1, workers=1, threads=lambda _: broken):
+        async with Encoder(SumRunner(1), slots=1, workers=1, thread=lambda: broken):
             pass
