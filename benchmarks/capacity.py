@@ -17,12 +17,13 @@ from benchmarks.event_loop import need_linux, run as run_loop
 from benchmarks.ladder import HOP_MS, RUNGS, Ladder, climb
 from benchmarks.report import Measured, Report, as_markdown, load_average
 from benchmarks.server_cost import measure_ingest, measure_memory, measure_protocols
-from streamtrace.encoder.batcher import usable_cores
 from streamtrace.encoder.bundle import Bundle, load_bundle
+from streamtrace.encoder.threads import usable_cores
 from streamtrace.errors import StreamTraceError
 
 ENGINE_LEGS = (20, 100, 200)
 SERVER_CALLS = 50
+TWILIO_CALLS = 200
 MEMORY_CALLS = 100
 MEMORY_S = 75.0  # a call shorter than a minute has hardly any events yet
 QUICK_S = 15.0  # runs shorter than this are a look, not a measurement
@@ -84,14 +85,14 @@ async def _measure(
     results: dict[str, Measured] = {}
     missing: list[str] = []
     repetitions = 1 if is_quick else 3
-    held = min(SERVER_CALLS, top)
+    held, twilio = min(SERVER_CALLS, top), min(TWILIO_CALLS, top)
     memory_s = seconds if is_quick else MEMORY_S
     parts: dict[str, Callable[[], Awaitable[dict[str, Measured]]]] = {
         "server_cpu_ms_per_call_s_twilio": lambda: measure_protocols(
-            held, seconds, model, repetitions=repetitions
+            held, twilio, seconds, model, repetitions=repetitions
         ),
         "ingest_cpu_ms_per_call_s": lambda: measure_ingest(
-            held, seconds, model, repetitions=repetitions
+            twilio, seconds, model, repetitions=repetitions
         ),
         "rss_bytes_per_call": lambda: measure_memory(min(MEMORY_CALLS, top), memory_s, model),
         "concurrent_calls": lambda: _climb(top, seconds, model, settings, confirm=not is_quick),

@@ -13,8 +13,8 @@ RATE_MEMORY_S = 0.25  # over which arrivals are counted: about a step's period
 
 @dataclass(frozen=True, slots=True)
 class BatchRule:
-    """When a batch fires: when its oldest step has waited its budget; on an idle device also as soon
-    as it is full, and at once where too little company is to be expected to be worth waiting for.
+    """When a batch fires: when its oldest step has waited its budget; on an idle device also when
+    it is full, and at once where too little company is to be expected to be worth waiting for.
     """
 
     most: int  # rows in a batch
