@@ -75,18 +75,21 @@ class ServerState(OwnedTasks):
 
         `calls` are there: announced and live ones, unless the caller knows better.
         """
+        self._check_limits(self.registry.open_calls if calls is None else calls)
+        refusal = self.admission.refusal(self.clock.now(), coming=len(self._seats))
+        if refusal is not None:
+            raise self._rejected("load", CallRejected(refusal))
+
+    def _check_limits(self, calls: int) -> None:
         self._check_open()
         if self.has_failed:
             raise self._rejected("engine", CallRejected("the encoder fails: restart this server"))
-        most, calls = self.settings.max_calls, self.registry.open_calls if calls is None else calls
+        most = self.settings.max_calls
         if calls + len(self._seats) >= most:
             raise self._rejected("max_calls", CallRejected(f"all {most} calls are taken"))
         encoder = self.engine.encoder
         if encoder.slots_in_use + len(self._seats) >= encoder.slots:
             raise self._rejected("slots", EngineFull(f"all {encoder.slots} slots are taken"))
-        refusal = self.admission.refusal(self.clock.now(), coming=len(self._seats))
-        if refusal is not None:
-            raise self._rejected("load", CallRejected(refusal))
 
     @contextmanager
     def seat(self) -> Generator[Seat]:
@@ -114,11 +117,15 @@ class ServerState(OwnedTasks):
         return live
 
     def start_call(self, *, external_id: str | None, line: str | None, protocol: str) -> LiveCall:
-        """A call has come, perhaps one that was announced; raises `CallRejected`."""
+        """A call has come, perhaps one that was announced; raises `CallRejected`.
+
+        Whoever had a seat is not judged by the load a second time: what is refused for it is
+        refused before the upgrade.
+        """
         self._check_open()
         live = None if external_id is None else self.registry.open_with(external_id)
         if live is None or live.state is not CallState.ANNOUNCED:
-            self.check_room()
+            self._check_limits(self.registry.open_calls)
             live = self._new_call(external_id, line, protocol)
         live.protocol = protocol
         live.line = live.line if line is None else line

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from streamtrace.admission import Load
 from streamtrace.engine import Engine
 from streamtrace.errors import CallRejected
 from streamtrace.ports import LegOpened, SourceItem
@@ -79,4 +80,17 @@ async def test_every_leg_counts_as_a_newcomer() -> None:
         two = state.admission.expected(state.clock.now())
         assert two - one == pytest.approx(one - before)
         assert one > before
+        await live.call.end()
+
+
+async def test_whoever_has_a_seat_is_not_refused_for_the_load_any_more() -> None:
+    async with engine() as own, ServerState(Settings(max_load=0.5), own) as state:
+        with state.seat() as seat:
+            for tick in range(40):
+                full = Load(loop=1.0, encoder=0.0, cores=0.0, late_ms=0.0)
+                state.admission.note(full, legs=0, now_s=state.clock.now() + tick)
+            with pytest.raises(CallRejected, match="would be busy"), state.seat():
+                pass
+            seat.leave()
+            live = state.start_call(external_id=None, line=None, protocol="pcm")
         await live.call.end()
