@@ -159,6 +159,13 @@ class StreamingConformer(nn.Module):
 
         G is 0 while training.
         """
+        device = pcm.device.type
+        if not torch.is_autocast_enabled(device):
+            return self._measured(pcm)
+        with torch.autocast(device, enabled=False):  # what is measured is measured exactly
+            return self._measured(pcm)
+
+    def _measured(self, pcm: Tensor) -> tuple[Tensor, Tensor]:
         front = Front(self.spectrum, self.features, self.signature)
         features, signature = front(pcm, with_signature=self.measures_signature)
         return features, torch.cat(signature, dim=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -69,7 +70,8 @@ def test_no_orphan_survives_its_parent(tmp_path: Path) -> None:
             assert time.monotonic() < gone_by
             time.sleep(0.05)
         assert list(tmp_path.glob("streamtrace-*")) == []
-        assert process.stderr.read() == ""
+        lines = [json.loads(line) for line in process.stderr.read().splitlines()]
+        assert [line["event"] for line in lines if line["level"] != "info"] == []
         bind("127.0.0.1", port).close()
 
 
