@@ -43,7 +43,7 @@ from streamtrace.values import (
 HOURS_S = 4 * 3600.0
 MINUTE_STEPS = 60_000 // STEP_MS
 ALONE = BatchRule(most=1)
-KEPT_EVENTS = 1024  # as a server keeps by default; memory grows until a call has so many
+KEPT_EVENTS = 400  # as a server keeps by default; memory grows until a call has so many
 HOUR_S = 3600.0
 SETTLED_S = 1800.0  # until the log of events is full and the heap has found its size
 MIB = 1024 * 1024

@@ -34,7 +34,6 @@ class Schedule:
     def __init__(self, rule: BatchRule) -> None:
         self.rule = rule
         self._due_s: dict[int, float] = {}  # of each waiting row, in order of arrival
-        self._came_s: dict[int, float] = {}
         self._running: set[int] = set()
         self._batches = 0
         self._rate_hz = 0.0  # of arrivals
@@ -61,14 +60,12 @@ class Schedule:
         is_crowd = len(self._due_s) >= self.rule.most
         place = row * GOLDEN % 1.0
         self._due_s[row] = now_s + (self.rule.spread_s * place if is_crowd else 0.0)
-        self._came_s[row] = now_s
         self._rate_hz = self._faded(now_s) + 1.0 / RATE_MEMORY_S
         self._rated_at_s = now_s
 
     def remove(self, row: int) -> None:
         """Whoever waited has gone."""
         self._due_s.pop(row, None)
-        self._came_s.pop(row, None)
 
     def take(self, now_s: float, *, others: int, at_once: bool = False) -> list[int]:
         """The rows of the batch that fires now; none if it is better to wait.
@@ -85,7 +82,7 @@ class Schedule:
             return []
         taken = sorted(ready, key=self._due_s.__getitem__)[: self.rule.most]
         for row in taken:
-            del self._due_s[row], self._came_s[row]
+            del self._due_s[row]
         self._running.update(taken)
         self._batches += 1
         return taken
