@@ -11,12 +11,11 @@ from streamtrace.call import Call
 from streamtrace.encoder.batcher import Encoder
 from streamtrace.encoder.cache import Rows
 from streamtrace.encoder.runner import StepBatch
-from streamtrace.engine import Engine, new_call_id
+from streamtrace.engine import Engine
 from streamtrace.events.wire import CloudEvent
 from streamtrace.fusion.fuse import Fused
 from streamtrace.fusion.model import TraceModel
 from streamtrace.fusion.tracer import Answers, Tracer
-from streamtrace.ports import EventSink
 from streamtrace.settings import Settings
 from streamtrace.values import STEP_FRAMES, Leg, Step
 
@@ -70,29 +69,5 @@ class BareEngine(Engine):
             workers=settings.workers,
             now=self.clock.now,
         )
-        self._drop = drop
-
-    def open_call(
-        self,
-        *,
-        external_id: str | None = None,
-        line: str | None = None,
-        protocol: str = "api",
-        call_id: str | None = None,
-        sink: EventSink[CloudEvent] | None = None,
-    ) -> Call:
-        """A call of the engine, or one that drops its steps."""
-        kind = StepsDropped if self._drop else Call
-        call = kind(
-            call_id or new_call_id(self.clock.utc()),
-            encoder=self.encoder,
-            model=self.bundle.trace_model,
-            clock=self.clock,
-            external_id=external_id,
-            line=line,
-            protocol=protocol,
-            sink=sink,
-            on_end=self._forget,
-        )
-        self._calls[call.id] = call
-        return call
+        if drop:
+            self.kind_of_call = StepsDropped

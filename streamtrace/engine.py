@@ -75,6 +75,8 @@ async def drive(source: AudioSource, call: Call) -> EndReason:
 class Engine:
     """One model and its slots; an async context manager, which ends the calls that are left."""
 
+    kind_of_call: type[Call] = Call  # measurements bring another
+
     def __init__(
         self,
         model: Path | str | None = None,
@@ -120,7 +122,7 @@ class Engine:
         sink: EventSink[CloudEvent] | None = None,
     ) -> Call:
         """A new call; its legs take a slot each when they open."""
-        call = Call(
+        call = self.kind_of_call(
             call_id or new_call_id(self.clock.utc()),
             encoder=self.encoder,
             model=self.bundle.trace_model,
