@@ -24,7 +24,6 @@ import onnxruntime as untyped_onnxruntime  # pyright: ignore[reportMissingTypeSt
 from onnx import helper, numpy_helper
 
 from benchmarks.report import Measured, Report, as_markdown
-from benchmarks.roofline_cuda import cuda_figures
 from streamtrace.encoder.bundle import load_bundle
 from streamtrace.encoder.cpu import OrtStep
 from streamtrace.values import CONTEXT_SAMPLES, STEP_SAMPLES
@@ -76,7 +75,6 @@ def run(
         )
         results[f"step_over_gemm_b{batch}"] = Measured(over, "times")
         ratios[f"step_over_gemm_b{batch}"] = round(statistics.median(over), 3)
-    found_cuda, ratios_cuda = cuda_figures(bundle, rounds)
     settings: dict[str, Any] = {
         "seconds": seconds,
         "rounds": rounds,
@@ -84,7 +82,7 @@ def run(
         "threads": 1,
     }
     settings |= {"load average before": busy}
-    report = Report("roofline", settings, results | found_cuda, ratios | ratios_cuda).as_json()
+    report = Report("roofline", settings, results, ratios).as_json()
     print(json.dumps(report, indent=2) if as_json else as_markdown(report))
     return 0
 

@@ -55,16 +55,3 @@ def test_the_outcome(capsys: pytest.CaptureFixture[str]) -> None:
     for batch in BATCHES:
         assert found["ratios"][f"step_over_gemm_b{batch}"] > 0
         assert found["results"][f"products_b{batch}"]["median"] > 0
-
-
-def test_torch_products_are_those_of_the_step() -> None:
-    torch = pytest.importorskip("torch")
-    from benchmarks.roofline_cuda import products_of as torch_products, step_inputs
-    from streamtrace.encoder.step import CachedStep
-
-    step = CachedStep(tiny_model().encoder)
-    with torch.no_grad():
-        found = torch_products(step, step_inputs(step, 3))
-        results = [one() for one in found]
-    assert len(found) == len(products(3))
-    assert all(result.isfinite().all() for result in results)
