@@ -15,7 +15,7 @@ from streamtrace.server.app import create_app
 from streamtrace.server.state import FAILED_IN_A_ROW, ServerState
 from streamtrace.settings import Settings
 from tests.bundles import tiny_model
-from tests.encoder.test_batcher import SumRunner, step
+from tests.encoder.sum_runner import SumRunner, step
 
 
 def lost(rows: Rows) -> None:
