@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.process_cpu import CpuUsed
 from streamtrace.clients.follow import follow_call
-from streamtrace.clients.place import CODECS, new_external_id, place_call
+from streamtrace.clients.place import CLIENTS, new_external_id, place_call
 from streamtrace.demo.callers import synthetic_callers
 from streamtrace.errors import CallFailed
 from streamtrace.values import HOP_STEPS, SAMPLE_RATE_HZ, STEP_MS, Float32s
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("calls", type=int)
     parser.add_argument("seconds", type=float)
-    parser.add_argument("--protocols", nargs="+", choices=CODECS, default=PROTOCOLS)
+    parser.add_argument("--protocols", nargs="+", choices=CLIENTS, default=PROTOCOLS)
     parser.add_argument("--unwatched", action="store_true", help="nobody follows the events")
     parser.add_argument("--pid", type=int, help="the server's process, to measure its CPU")
     asyncio.run(_run(parser.parse_args()))

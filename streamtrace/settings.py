@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     tls_cert: Path | None = Field(None, description="Certificate chain, PEM; goes with tls_key.")
     tls_key: Path | None = Field(None, description="The certificate's private key, PEM.")
     model: Path | None = Field(None, description="Model directory; none is the packaged one.")
+
+    ingest_token: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="What whoever places a call must bring, as Bearer token or Basic password.",
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe level that is logged."

@@ -26,6 +26,12 @@ FRAME_MS = FRAME_SAMPLES // SAMPLES_PER_MS
 STEP_MS = STEP_SAMPLES // SAMPLES_PER_MS
 
 
+# How sound is coded on a line, as RFC 3551 names it; L16 here is little-endian.
+PCMU = "PCMU"
+PCMA = "PCMA"
+L16 = "L16"
+
+
 class Leg(StrEnum):
     """One party's audio; each leg is traced apart."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
+from streamtrace.audio.codecs import Codec
 from streamtrace.audio.position import LegInput
-from streamtrace.values import AudioChunk, Float32s
+from streamtrace.values import AudioChunk
 
 # A chunk, and when the last payload in it had come.
 Timed: TypeAlias = tuple[AudioChunk, float]
@@ -22,12 +23,11 @@ class PendingAudio:
     Where the resampler does not tell when a step will be complete nothing waits.
     """
 
-    def __init__(
-        self, rate_hz: int, decode: Callable[[bytes], Float32s], *, bytes_per_sample: int
-    ) -> None:
+    def __init__(self, rate_hz: int, codec: Codec) -> None:
         self._input = LegInput(rate_hz)
-        self._decode = decode
-        self._bytes_per_sample = bytes_per_sample
+        self._codec = codec
+        self._samples_in = codec.samples_in
+        self._decode = codec.decoder()
         self._payloads: list[bytes] = []
         self._start = 0  # of the first payload that waits, at the line's rate
         self._end = -1  # behind the last one; before the first no place is
@@ -39,7 +39,7 @@ class PendingAudio:
         if start_sample != self._end:
             return self._feed_apart(start_sample, payload, received_at_s)
         self._payloads.append(payload)
-        self._end += len(payload) // self._bytes_per_sample
+        self._end += self._samples_in(payload)
         self._received_at_s = received_at_s
         return self._decoded() if self._end >= self._due else _NOTHING
 
@@ -53,6 +53,7 @@ class PendingAudio:
     ) -> Sequence[Timed]:
         """The leg's first payload, or one behind a gap or over what is there already."""
         waited = self._decoded()
+        self._decode = self._codec.decoder()
         self._start = self._end = start_sample
         self._due = start_sample
         return [*waited, *self.feed(start_sample, payload, received_at_s)]
@@ -60,9 +61,8 @@ class PendingAudio:
     def _decoded(self) -> Sequence[Timed]:
         if not self._payloads:
             return _NOTHING
-        payload = self._payloads[0] if len(self._payloads) == 1 else b"".join(self._payloads)
+        chunks = self._input.feed(self._start, self._decode(self._payloads))
         self._payloads.clear()
-        chunks = self._input.feed(self._start, self._decode(payload))
         self._start = self._end
         self._due = self._input.news_at() or 0
         return [(chunk, self._received_at_s) for chunk in chunks]

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from streamtrace.clients.damage import LineDamage
 from streamtrace.clients.follow import find_call
 from streamtrace.clients.pace import Pace
-from streamtrace.clients.pcm import call_pcm
+from streamtrace.clients.pcm import RATES_HZ, call_pcm
+from streamtrace.clients.plan import CallClient, CallPlan
 from streamtrace.clients.twilio import call_twilio
 from streamtrace.clients.whip import call_whip
 from streamtrace.errors import StreamTraceError
-from streamtrace.values import SAMPLE_RATE_HZ, Float32s
+from streamtrace.values import Float32s
 
-# Protocol -> its codecs, the default first.
-CODECS: dict[str, tuple[str, ...]] = {
-    "whip": ("opus", "pcmu", "pcma", "g722"),
-    "twilio": ("pcmu",),
-    "pcm": ("l16", "l16-8k", "l16-24k", "l16-48k"),
+CLIENTS: dict[str, CallClient] = {
+    "whip": CallClient(("opus", "pcmu", "pcma", "g722"), call_whip),
+    "twilio": CallClient(("pcmu",), call_twilio, parties=2),
+    "pcm": CallClient(tuple(RATES_HZ), call_pcm, parties=2, has_positions=False),
 }
-_PCM_RATES_HZ = {"l16": SAMPLE_RATE_HZ, "l16-8k": 8_000, "l16-24k": 24_000, "l16-48k": 48_000}
 PERFECT_LINE = LineDamage()
 
 
@@ -47,17 +46,19 @@ def new_external_id() -> str:
 
 def checked_codec(protocol: str, codec: str | None, damage: LineDamage = PERFECT_LINE) -> str:
     """The codec to use; CannotPlace if there is no such client, codec or damage."""
-    if protocol not in CODECS:
-        raise CannotPlace(f"no client for protocol {protocol!r}: choose from {', '.join(CODECS)}")
-    if protocol == "pcm" and (damage.loss_percent > 0 or damage.reorder_percent > 0):
+    client = CLIENTS.get(protocol)
+    if client is None:
+        raise CannotPlace(f"no client for protocol {protocol!r}: choose from {', '.join(CLIENTS)}")
+    if not client.has_positions and (damage.loss_percent > 0 or damage.reorder_percent > 0):
+        numbered = ", ".join(name for name, one in CLIENTS.items() if one.has_positions)
         raise CannotPlace(
-            "a pcm stream carries no positions, so nothing can be lost or overtaken on it: "
-            "use --jitter alone, or --protocol whip or twilio"
+            f"a {protocol} stream carries no positions, so nothing can be lost or overtaken on "
+            f"it: use --jitter alone, or --protocol {numbered}"
         )
-    chosen = (codec or CODECS[protocol][0]).lower()
-    if chosen not in CODECS[protocol]:
+    chosen = (codec or client.codecs[0]).lower()
+    if chosen not in client.codecs:
         raise CannotPlace(
-            f"no codec {codec!r} for {protocol}: choose from {', '.join(CODECS[protocol])}"
+            f"no codec {codec!r} for {protocol}: choose from {', '.join(client.codecs)}"
         )
     return chosen
 
@@ -80,35 +81,19 @@ async def place_call(
     party, where the protocol carries two. CallFailed if the call comes to nothing.
     """
     chosen = checked_codec(protocol, codec, damage)
-    external_id = external_id or new_external_id()
-    beat = Pace(pace)
-    match protocol:
-        case "whip":
-            if callee is not None:
-                raise CannotPlace("whip carries one party a call: place two calls")
-            call_id = await call_whip(
-                base_url,
-                pcm,
-                external_id=external_id,
-                codec=chosen,
-                line=line,
-                pace=beat,
-                damage=damage,
-            )
-        case "twilio":
-            await call_twilio(
-                base_url, pcm, call_sid=external_id, callee=callee, pace=beat, damage=damage
-            )
-            call_id = await find_call(base_url, external_id)
-        case _:
-            await call_pcm(
-                base_url,
-                pcm,
-                preamble={"callSid": external_id},
-                callee=callee,
-                rate_hz=_PCM_RATES_HZ[chosen],
-                pace=beat,
-                damage=damage,
-            )
-            call_id = await find_call(base_url, external_id)
-    return PlacedCall(call_id, external_id, protocol, chosen)
+    client = CLIENTS[protocol]
+    if callee is not None and client.parties < 2:
+        raise CannotPlace(f"{protocol} carries one party a call: place two calls")
+    plan = CallPlan(
+        base_url,
+        pcm,
+        chosen,
+        external_id or new_external_id(),
+        Pace(pace),
+        damage,
+        callee=callee,
+        line=line,
+    )
+    await client.place(plan)
+    call_id = await find_call(base_url, plan.external_id)
+    return PlacedCall(call_id, plan.external_id, protocol, chosen)

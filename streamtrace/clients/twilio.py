@@ -9,9 +9,9 @@ import secrets
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from streamtrace.audio.g711 import encode_mulaw
-from streamtrace.clients.damage import LineDamage, departures
+from streamtrace.clients.damage import departures
 from streamtrace.clients.endpoints import ClientConnection, open_websocket
-from streamtrace.clients.pace import Pace
+from streamtrace.clients.plan import CallPlan
 from streamtrace.clients.rate import at_rate
 from streamtrace.errors import CallFailed
 from streamtrace.values import Float32s
@@ -72,25 +72,18 @@ class TwilioCaller:
         await self._websocket.send(json.dumps(message))
 
 
-async def call_twilio(
-    base_url: str,
-    pcm: Float32s,
-    *,
-    call_sid: str,
-    callee: Float32s | None = None,
-    pace: Pace,
-    damage: LineDamage,
-) -> None:
-    """Play `pcm` [T] at 16 kHz as the inbound track, `callee` as the outbound one."""
-    tracks = {"inbound": _mulaw_frames(pcm)}
-    if callee is not None:
-        tracks["outbound"] = _mulaw_frames(callee)
+async def call_twilio(plan: CallPlan) -> None:
+    """The caller is the inbound track, the callee the outbound one."""
+    base_url, pace = plan.base_url, plan.pace
+    tracks = {"inbound": _mulaw_frames(plan.pcm)}
+    if plan.callee is not None:
+        tracks["outbound"] = _mulaw_frames(plan.callee)
     longest = max(len(frames) for frames in tracks.values())
     try:
         async with open_websocket(base_url, "/v1/ingest/twilio") as websocket:
-            caller = TwilioCaller(websocket, call_sid, list(tracks))
+            caller = TwilioCaller(websocket, plan.external_id, list(tracks))
             await caller.start()
-            for departure in departures(longest, FRAME_MS / 1000, damage):
+            for departure in departures(longest, FRAME_MS / 1000, plan.damage):
                 await pace.until(departure.at_s)
                 for track, frames in tracks.items():
                     if departure.frame < len(frames):

@@ -19,10 +19,10 @@ from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
-from streamtrace.clients.damage import LineDamage
 from streamtrace.clients.endpoints import endpoint, http_client, is_local
 from streamtrace.clients.lossy_sender import damage_sender
 from streamtrace.clients.pace import Pace
+from streamtrace.clients.plan import CallPlan
 from streamtrace.errors import CallFailed
 from streamtrace.ice_hosts import LOOPBACK_HOSTS, offer_hosts
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
@@ -31,8 +31,6 @@ FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
 CONNECT_S = 10.0
 CREATED = 201
 TAIL_S = 0.3  # silence behind the end, so that no buffer on the way keeps the last words
-
-CALL_ID_HEADER = "streamtrace-call-id"
 
 
 class PacedTrack(MediaStreamTrack):
@@ -66,19 +64,11 @@ class PacedTrack(MediaStreamTrack):
         return frame
 
 
-async def call_whip(
-    base_url: str,
-    pcm: Float32s,
-    *,
-    external_id: str,
-    codec: str = "opus",
-    line: str = "demo",
-    pace: Pace,
-    damage: LineDamage,
-) -> str:
-    """Play `pcm` [T] at 16 kHz to `/whip/{line}`, hang up, and give the call's id."""
+async def call_whip(plan: CallPlan) -> None:
+    """Play the call to `/whip/{line}` and hang up."""
+    base_url = plan.base_url
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    track = PacedTrack(pcm, pace)
+    track = PacedTrack(plan.pcm, plan.pace)
     ended = asyncio.Event()
     connected = asyncio.Event()
 
@@ -95,15 +85,15 @@ async def call_whip(
             [
                 known
                 for known in RTCRtpSender.getCapabilities("audio").codecs
-                if known.name.lower() == codec.lower()
+                if known.name.lower() == plan.codec
             ]
         )
-        if damage.is_any:
-            damage_sender(transceiver.sender, damage)
+        if plan.damage.is_any:
+            damage_sender(transceiver.sender, plan.damage)
         with offer_hosts(LOOPBACK_HOSTS if is_local(base_url) else None):
             await peer.setLocalDescription(await peer.createOffer())
         async with http_client(base_url) as http:
-            session_url, call_id = await _exchange(http, peer, base_url, line, external_id)
+            session_url = await _exchange(http, peer, plan)
             try:
                 await _first(
                     connected, ended, what=f"{base_url} gave no media path", most=CONNECT_S
@@ -111,18 +101,16 @@ async def call_whip(
                 await _first(track.played, ended, what=f"{base_url} ended the call")
             finally:
                 await http.delete(session_url)
-        return call_id
     except httpx.HTTPError as cause:
         raise CallFailed(f"{base_url} cannot be reached over WHIP: {cause!r}") from cause
     finally:
         await peer.close()
 
 
-async def _exchange(
-    http: httpx.AsyncClient, peer: RTCPeerConnection, base_url: str, line: str, external_id: str
-) -> tuple[str, str]:
-    """POST the offer, apply the answer -> the session's URL and the call's id."""
-    whip_url = endpoint(base_url, f"/whip/{line}", external_id=external_id)
+async def _exchange(http: httpx.AsyncClient, peer: RTCPeerConnection, plan: CallPlan) -> str:
+    """POST the offer, apply the answer -> the session's URL."""
+    base_url = plan.base_url
+    whip_url = endpoint(base_url, f"/whip/{plan.line}", external_id=plan.external_id)
     answer = await http.post(
         whip_url,
         content=peer.localDescription.sdp,
@@ -134,7 +122,7 @@ async def _exchange(
         await peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
     except (ValueError, InvalidStateError) as cause:
         raise CallFailed(f"{base_url} answered with unusable SDP: {cause}") from cause
-    return urljoin(whip_url, answer.headers["location"]), answer.headers.get(CALL_ID_HEADER, "")
+    return urljoin(whip_url, answer.headers["location"])
 
 
 async def _first(

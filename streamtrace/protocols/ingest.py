@@ -6,25 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
-from streamtrace.values import EndReason, Leg
+from streamtrace.values import EndReason, GapCause, Leg
 
 # Close codes of the wire; those from 4400 on are this server's own.
 NOT_THIS_KIND = 1003
 BAD_CONTENT = 1007
 WRONG_STREAM = 1008
 TOO_LARGE = 1009
+TRY_LATER = 1013
 BAD_START = 4400
 SECOND_START = 4409
-
-PCMU = "PCMU"
-L16 = "L16"
 
 
 @dataclass(frozen=True, slots=True)
 class LegFormat:
     """How a leg's audio comes; `rate_hz` is the rate on the line."""
 
-    codec: str  # PCMU or L16 (little-endian)
+    codec: str  # a key of `audio.codecs.CODECS`
     rate_hz: int
 
 
@@ -46,6 +44,7 @@ class Media(NamedTuple):
     leg: Leg
     start_sample: int  # at the line's rate, by the media clock
     payload: bytes
+    gap_cause: GapCause = GapCause.LOST  # of what may be missing in front of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +63,32 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """The far side is there, though it has nothing to be heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A text that the far side is owed, in the order of the events."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """Nothing follows."""
 
     reason: EndReason
 
 
-IngestEvent: TypeAlias = Started | Media | Dtmf | Marked | Ended
+IngestEvent: TypeAlias = Started | Media | Dtmf | Marked | Alive | Reply | Ended
 
 
 class MediaStream(Protocol):
-    """One connection's dialect: no clock, no socket; every input gives events or a violation."""
+    """One connection's dialect: no clock, no socket; every input gives events or a violation.
+
+    Dialects derive from it, for most have nothing to say.
+    """
 
     def feed(self, message: str | bytes) -> list[IngestEvent]:
         """Take one whole message; `ProtocolViolation` carries the code to close with."""
@@ -83,3 +97,13 @@ class MediaStream(Protocol):
     def flush(self) -> list[IngestEvent]:
         """What was held back for a message that will not come: the connection is over."""
         ...
+
+    tells: bool = False  # whether the far side is told of scores, by `report`
+
+    def report(self, event: str) -> str | None:
+        """How it is told of a score or the call's end, given as a CloudEvent; None: not at all."""
+        return event
+
+    def farewell(self, reason: EndReason, problem: str | None) -> list[str]:
+        """Its last texts, before the socket is closed; `problem` is what the far side did wrong."""
+        return []

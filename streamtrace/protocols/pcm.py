@@ -22,16 +22,16 @@ from streamtrace.protocols.fields import (
 )
 from streamtrace.protocols.ingest import (
     BAD_START,
-    L16,
     SECOND_START,
     Dtmf,
     Ended,
     IngestEvent,
     LegFormat,
     Media,
+    MediaStream,
     Started,
 )
-from streamtrace.values import EndReason, Leg
+from streamtrace.values import L16, EndReason, Leg
 
 LEAST_RATE_HZ, MOST_RATE_HZ = 8_000, 48_000
 LEGS = (Leg.CALLER, Leg.CALLEE)  # by channel
@@ -43,15 +43,21 @@ _DTMF_EVENTS = ("dtmf", "websocket:dtmf")
 _RATE_IN_TYPE = re.compile(r"audio/l16;\s*rate=(\d{4,6})", re.ASCII | re.IGNORECASE)
 
 
-class PcmStream:
+class PcmStream(MediaStream):
     """Samples follow one another without positions: only the transport can lose them, all at once.
 
     How messages cut the samples does not matter: half a sample waits for its other half.
     """
 
     def __init__(
-        self, rate_hz: int = 16_000, channels: int = 1, external_id: str | None = None
+        self,
+        rate_hz: int = 16_000,
+        channels: int = 1,
+        external_id: str | None = None,
+        *,
+        tells: bool = False,
     ) -> None:
+        self.tells = tells
         self._rate_hz = _checked_rate(rate_hz)
         self._channels = _checked_channels(channels)
         self._external_id = external_id

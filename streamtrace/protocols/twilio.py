@@ -18,7 +18,6 @@ from streamtrace.protocols.ingest import (
     BAD_CONTENT,
     BAD_START,
     NOT_THIS_KIND,
-    PCMU,
     SECOND_START,
     TOO_LARGE,
     WRONG_STREAM,
@@ -28,10 +27,11 @@ from streamtrace.protocols.ingest import (
     LegFormat,
     Marked,
     Media,
+    MediaStream,
     Started,
 )
 from streamtrace.protocols.track import Placed, Track
-from streamtrace.values import EndReason, Leg
+from streamtrace.values import PCMU, EndReason, Leg
 
 RATE_HZ = 8_000
 MOST_PAYLOAD_BYTES = RATE_HZ  # a second; frames are 20 ms
@@ -42,7 +42,7 @@ MOST_CHUNK = MOST_STAMP_MS // 20
 LEGS = {"inbound": Leg.CALLER, "outbound": Leg.CALLEE}
 
 
-class TwilioStream:
+class TwilioStream(MediaStream):
     """`connected`, `start`, then `media`, `dtmf` and `mark`, then `stop`.
 
     Events that a later version of the protocol may add are left out in silence once the stream has

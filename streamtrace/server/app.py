@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 import streamtrace
-from streamtrace.server import calls, headers, ingest, limits, operations, problems, streams, whip
+from streamtrace.server import calls, doors, headers, limits, operations, problems, streams, whip
 from streamtrace.server.local import LocalSwitchboard
 from streamtrace.server.state import ServerState
 
@@ -27,7 +27,7 @@ def create_app(state: ServerState) -> FastAPI:
     app.add_middleware(headers.SecurityHeaders)
     for part in (operations, calls, streams):
         app.include_router(part.routes(state))
-    for way_in in (ingest, whip):
+    for way_in in (doors, whip):
         app.include_router(way_in.routes(LocalSwitchboard(state)))
     app.mount("/static", StaticFiles(directory=operations.STATIC), name="static")
     return app

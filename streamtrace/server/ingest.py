@@ -1,24 +1,22 @@
-"""Media streams in over WebSockets: one route a dialect, one way to run them all."""
+"""Media streams in over WebSockets: one way to run them all, whatever dialect they speak."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
-from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from streamtrace.errors import CallRejected, ProtocolViolation
+from streamtrace.errors import CallRejected
 from streamtrace.protocols.ingest import MediaStream
-from streamtrace.protocols.pcm import SUBPROTOCOLS, PcmStream
-from streamtrace.protocols.twilio import TwilioStream
 from streamtrace.server.direct import take_directly
 from streamtrace.server.problems import Refusal, rejection
-from streamtrace.server.query import flag, name, whole
+from streamtrace.server.query import name
 from streamtrace.server.switchboard import IngestCall, Switchboard
 from streamtrace.sinks.channel import SlowReader
-from streamtrace.sinks.websocket import close, send_text
+from streamtrace.sinks.outbox import Outbox
+from streamtrace.sinks.websocket import close
 from streamtrace.sources.ring import AudioRing
 from streamtrace.sources.websocket import CLOSE_CODES, SocketPatience, WebSocketSource
 from streamtrace.values import EndReason
@@ -26,53 +24,33 @@ from streamtrace.values import EndReason
 log = structlog.get_logger()
 
 
-def routes(board: Switchboard) -> APIRouter:
-    """`/v1/ingest/…`."""
-    ingest = Ingest(board)
-    router = APIRouter()
-    router.add_api_websocket_route("/v1/ingest/twilio", ingest.twilio)
-    router.add_api_websocket_route("/v1/ingest/pcm", ingest.pcm)
-    return router
-
-
 class Ingest:
     """Refuses before the upgrade what cannot be taken; closes with a code what goes wrong later."""
 
     def __init__(self, board: Switchboard) -> None:
+        self.settings = board.settings
         self._board = board
         self._patience = SocketPatience(
             start_s=board.settings.start_timeout_s, idle_s=board.settings.media_idle_timeout_s
         )
 
-    async def twilio(self, socket: WebSocket) -> None:
-        """Twilio Media Streams."""
-        await self._take(socket, "twilio", TwilioStream)
-
-    async def pcm(self, socket: WebSocket) -> None:
-        """Bare PCM16: `?rate=&channels=&external_id=&line=&events=1`."""
-
-        def stream() -> PcmStream:
-            try:
-                return PcmStream(
-                    whole(socket, "rate", 16_000),
-                    whole(socket, "channels", 1),
-                    name(socket, "external_id"),
-                )
-            except ProtocolViolation as violation:
-                raise Refusal(422, str(violation)) from None
-
-        await self._take(socket, "pcm", stream)
-
-    async def _take(
-        self, socket: WebSocket, protocol: str, dialect: Callable[[], MediaStream]
+    async def take(
+        self,
+        socket: WebSocket,
+        protocol: str,
+        dialect: Callable[[], MediaStream],
+        *,
+        subprotocols: Sequence[str] = (),
     ) -> None:
-        """One connection from its request to its close frame."""
+        """One connection from its request to its close frame; `dialect` may raise `Refusal`."""
         board = self._board
         try:
-            stream, line, wants_events = dialect(), name(socket, "line"), flag(socket, "events")
+            stream, line = dialect(), name(socket, "line")
             async with board.seat() as seat:
-                await socket.accept(_subprotocol(socket))
-                source = self._source(stream)
+                await socket.accept(_subprotocol(socket, subprotocols))
+                outbox = Outbox(socket, send_timeout_s=board.settings.send_timeout_s)
+                sending = board.spawn(_send(outbox, protocol))
+                source = self._source(stream, outbox)
                 try:
                     if not take_directly(socket, source):
                         board.spawn(source.read(socket))
@@ -82,47 +60,58 @@ class Ingest:
                     call = await seat.start_call(
                         external_id=began and began.external_id, line=line, protocol=protocol
                     )
-                    await self._run(socket, source, call, wants_events=wants_events)
+                    await self._run(source, stream, call, outbox)
+                    await outbox.close()
+                    await asyncio.wait([sending])
                     await close(socket, *_ending(call))
                 finally:
                     source.close()
+                    sending.cancel()
         except Refusal as refusal:
             await _refuse(socket, refusal)
         except CallRejected as cause:
             await _refuse(socket, rejection(cause))
 
-    def _source(self, stream: MediaStream) -> WebSocketSource:
+    def _source(self, stream: MediaStream, outbox: Outbox) -> WebSocketSource:
         ring = AudioRing(
             most_age_s=self._board.settings.ring_ms / 1000,
             on_drop=self._board.audio_dropped,
         )
-        return WebSocketSource(stream, self._board.clock, self._patience, ring)
+        return WebSocketSource(stream, self._board.clock, self._patience, ring, outbox.say)
 
     async def _run(
-        self, socket: WebSocket, source: WebSocketSource, call: IngestCall, *, wants_events: bool
+        self, source: WebSocketSource, stream: MediaStream, call: IngestCall, outbox: Outbox
     ) -> None:
-        """Run the call and, where it was asked for, say on the same socket what is heard."""
-        if not wants_events:
-            await call.run(source)
-            return
-        send_timeout_s = self._board.settings.send_timeout_s
-        telling = self._board.spawn(_tell(socket, call, send_timeout_s))
+        """Run the call, say on the same socket what its dialect tells, and then its last words."""
+        telling = self._board.spawn(_tell(stream, call, outbox)) if stream.tells else None
         try:
             await call.run(source)
-            await asyncio.wait([telling])  # it ends behind the last event
+            if telling is not None:
+                await asyncio.wait([telling])  # it ends behind the last event
         finally:
-            telling.cancel()
+            if telling is not None:
+                telling.cancel()
+        problem = None if call.failure is None else str(call.failure)
+        for text in stream.farewell(call.reason or EndReason.SOURCE_LOST, problem):
+            await outbox.put(text)
 
 
-async def _tell(socket: WebSocket, call: IngestCall, send_timeout_s: float) -> None:
-    """Scores and the end, until the far side is gone or does not read."""
+async def _tell(stream: MediaStream, call: IngestCall, outbox: Outbox) -> None:
+    """Scores and the end, as the dialect puts them."""
+    async for event in call.scores():
+        text = stream.report(event)
+        if text is not None:
+            await outbox.put(text)
+
+
+async def _send(outbox: Outbox, protocol: str) -> None:
+    """Until all is said, or the far side is gone or does not read."""
     try:
-        async for text in call.scores():
-            await send_text(socket, text, within_s=send_timeout_s)
+        await outbox.run()
     except (WebSocketDisconnect, RuntimeError):
-        pass
+        pass  # the source hears of it too
     except SlowReader:
-        log.warning("events not read by the far side", call_id=call.id)
+        log.warning("the far side does not read what it is sent", protocol=protocol)
 
 
 def _ending(call: IngestCall) -> tuple[int, str]:
@@ -133,9 +122,9 @@ def _ending(call: IngestCall) -> tuple[int, str]:
     return CLOSE_CODES[reason], reason.value
 
 
-def _subprotocol(socket: WebSocket) -> str | None:
+def _subprotocol(socket: WebSocket, known: Sequence[str]) -> str | None:
     offered: list[str] = socket.scope.get("subprotocols", [])
-    return next((one for one in SUBPROTOCOLS if one in offered), None)
+    return next((one for one in known if one in offered), None)
 
 
 async def _refuse(socket: WebSocket, refusal: Refusal) -> None:

@@ -45,11 +45,17 @@ class AudioRing:
         """How much audio had to go so far."""
         return self._dropped_samples * 1000 // SAMPLE_RATE_HZ
 
-    def put(self, chunk: AudioChunk, received_at_s: float, leg: Leg = Leg.CALLER) -> None:
+    def put(
+        self,
+        chunk: AudioChunk,
+        received_at_s: float,
+        leg: Leg = Leg.CALLER,
+        gap_cause: GapCause = GapCause.LOST,
+    ) -> None:
         """Take in what has just been received; nothing is taken after `close`."""
         if self._closed:
             return
-        self._waiting.append(LegAudio(leg, chunk, received_at_s))
+        self._waiting.append(LegAudio(leg, chunk, received_at_s, gap_cause))
         self._samples += len(chunk.pcm)
         self._drop(received_at_s)
         self._changed.set()

@@ -7,29 +7,22 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableM
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from streamtrace.audio.g711 import decode_mulaw
-from streamtrace.audio.pcm16 import decode_pcm16
+from streamtrace.audio.codecs import CODECS
 from streamtrace.audio.pending import PendingAudio, Timed
 from streamtrace.errors import ProtocolViolation
 from streamtrace.ports import CallBound, Clock, LegOpened, SourceEnded, SourceItem
 from streamtrace.protocols.ingest import (
-    L16,
-    PCMU,
+    Alive,
     Ended,
     IngestEvent,
     LegFormat,
     Media,
     MediaStream,
+    Reply,
     Started,
 )
 from streamtrace.sources.ring import AudioRing
-from streamtrace.values import EndReason, Float32s, Leg
-
-# How a codec's payloads are read, and how many bytes of them are a sample.
-DECODERS: Mapping[str, tuple[Callable[[bytes], Float32s], int]] = {
-    PCMU: (decode_mulaw, 1),
-    L16: (decode_pcm16, 2),
-}
+from streamtrace.values import EndReason, GapCause, Leg
 
 # How a far side says goodbye by closing alone: normally, by leaving a page, or with no code at all.
 GOODBYES = (1000, 1001, 1005)
@@ -66,17 +59,23 @@ class WebSocketSource:
     """An `AudioSource`. Its owner tells it of every message, iterates it, and closes it.
 
     Taking a message never waits for the engine: the ring drops what is too old. `violation` is
-    what the far side did wrong, if anything.
+    what the far side did wrong, if anything. `say` takes what the dialect replies, at once.
     """
 
     def __init__(
-        self, stream: MediaStream, clock: Clock, patience: SocketPatience, ring: AudioRing
+        self,
+        stream: MediaStream,
+        clock: Clock,
+        patience: SocketPatience,
+        ring: AudioRing,
+        say: Callable[[str], None],
     ) -> None:
         self.violation: ProtocolViolation | None = None
         self._stream = stream
         self._clock = clock
         self._patience = patience
         self._ring = ring
+        self._say = say
         self._inputs: dict[Leg, PendingAudio] = {}
         self._ending: EndReason | None = None
         self._is_over = False
@@ -171,21 +170,25 @@ class WebSocketSource:
                 event.start_sample, event.payload, self._clock.now()
             )
             if ready:
-                self._put(event.leg, ready)
+                self._put(event.leg, ready, event.gap_cause)
         elif isinstance(event, Started):
             self._heard_s = self._loop.time()
             self._waiting_for, self._waits_s = EndReason.IDLE_TIMEOUT, self._patience.idle_s
             self._look_at_the_time()
             self._inputs = {leg: _pending(form) for leg, form in event.legs.items()}
             self._began.set_result(event)
+        elif isinstance(event, Alive):
+            self._heard_s = self._loop.time()
+        elif isinstance(event, Reply):
+            self._say(event.text)
         elif isinstance(event, Ended):
             self._ending = event.reason
             self.close()
         # Keys and marks are no evidence.
 
-    def _put(self, leg: Leg, ready: Iterable[Timed]) -> None:
+    def _put(self, leg: Leg, ready: Iterable[Timed], gap_cause: GapCause = GapCause.LOST) -> None:
         for chunk, received_at_s in ready:
-            self._ring.put(chunk, received_at_s, leg)
+            self._ring.put(chunk, received_at_s, leg, gap_cause)
 
     def _look_at_the_time(self) -> None:
         """Give up a far side that is silent for too long; one timer looks, messages only stamp."""
@@ -199,5 +202,4 @@ class WebSocketSource:
 
 
 def _pending(form: LegFormat) -> PendingAudio:
-    decode, bytes_per_sample = DECODERS[form.codec]
-    return PendingAudio(form.rate_hz, decode, bytes_per_sample=bytes_per_sample)
+    return PendingAudio(form.rate_hz, CODECS[form.codec])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamtrace.audio.g711 import decode_mulaw, encode_mulaw
-from streamtrace.audio.pcm16 import decode_pcm16, encode_pcm16
+from streamtrace.audio.codecs import CODECS
+from streamtrace.audio.g711 import encode_mulaw
+from streamtrace.audio.pcm16 import encode_pcm16
 from streamtrace.audio.pending import PendingAudio, Timed
-from streamtrace.values import STEP_SAMPLES
+from streamtrace.values import L16, PCMU, STEP_SAMPLES
 from tests.builders import tone
 
 
 def twilio_leg() -> PendingAudio:
-    return PendingAudio(8_000, decode_mulaw, bytes_per_sample=1)
+    return PendingAudio(8_000, CODECS[PCMU])
 
 
 def feed(leg: PendingAudio, frames: range) -> list[list[Timed]]:
@@ -32,7 +33,7 @@ def test_behind_the_first_nothing_comes_until_a_step_is_whole() -> None:
 
 
 def test_at_16_khz_the_step_s_last_message_is_enough() -> None:
-    leg = PendingAudio(16_000, decode_pcm16, bytes_per_sample=2)
+    leg = PendingAudio(16_000, CODECS[L16])
     payload = encode_pcm16(tone(320))
     came = [list(leg.feed(320 * number, payload, 0.0)) for number in range(12)]
     assert came[1:11] == [[]] * 10
@@ -49,7 +50,7 @@ def test_a_gap_is_told_with_the_first_frame_behind_it() -> None:
 
 
 def test_where_the_resampler_does_not_tell_nothing_waits() -> None:
-    leg = PendingAudio(48_000, decode_pcm16, bytes_per_sample=2)
+    leg = PendingAudio(48_000, CODECS[L16])
     payload = encode_pcm16(tone(48_000))
     assert leg.feed(0, payload, 0.0)
 

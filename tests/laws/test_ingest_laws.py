@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from streamtrace.audio.codecs import CODECS
 from streamtrace.audio.g711 import decode_mulaw, encode_mulaw
 from streamtrace.audio.pcm16 import decode_pcm16, encode_pcm16
 from streamtrace.audio.pending import PendingAudio
@@ -18,16 +19,16 @@ from streamtrace.audio.steps import Gap, Stepper
 from streamtrace.protocols.ingest import Media
 from streamtrace.protocols.track import MOST_HELD
 from streamtrace.protocols.twilio import TwilioStream
-from streamtrace.values import Step
+from streamtrace.values import L16, PCMU, Step
 from tests.builders import tone
 from tests.protocols.twilio_messages import twilio_media, twilio_start, twilio_stop
 
 pytestmark = pytest.mark.laws
 
-CODECS = {
-    8_000: (encode_mulaw, decode_mulaw, 1),
-    16_000: (encode_pcm16, decode_pcm16, 2),
-    24_000: (encode_pcm16, decode_pcm16, 2),
+CODED = {
+    8_000: (encode_mulaw, decode_mulaw, CODECS[PCMU]),
+    16_000: (encode_pcm16, decode_pcm16, CODECS[L16]),
+    24_000: (encode_pcm16, decode_pcm16, CODECS[L16]),
 }
 
 
@@ -42,9 +43,9 @@ class Heard:
 
 def heard(rate_hz: int, payloads: list[tuple[int, bytes]], *, late: bool) -> Heard:
     """Decoded when a step is there, or each payload at once."""
-    _, decode, width = CODECS[rate_hz]
+    _, decode, codec = CODED[rate_hz]
     stepper, got = Stepper(), Heard([], [], [])
-    pending = PendingAudio(rate_hz, decode, bytes_per_sample=width)
+    pending = PendingAudio(rate_hz, codec)
     at_once = LegInput(rate_hz)
     for number, (start, payload) in enumerate([*payloads, (-1, b"")]):
         if start >= 0:
@@ -66,7 +67,7 @@ def heard(rate_hz: int, payloads: list[tuple[int, bytes]], *, late: bool) -> Hea
 
 @settings(max_examples=60, deadline=None)
 @given(
-    rate_hz=st.sampled_from(list(CODECS)),
+    rate_hz=st.sampled_from(list(CODED)),
     first=st.integers(0, 9_000),
     stretches=st.lists(st.tuples(st.integers(1, 9_000), st.integers(0, 9_000)), max_size=4),
     longest=st.integers(40, 3_000),
@@ -75,11 +76,12 @@ def heard(rate_hz: int, payloads: list[tuple[int, bytes]], *, late: bool) -> Hea
 def test_late_decoding_is_decoding_at_once(
     rate_hz: int, first: int, stretches: list[tuple[int, int]], longest: int, seed: int
 ) -> None:
-    encode, _, width = CODECS[rate_hz]
+    encode, _, _ = CODED[rate_hz]
     chance = random.Random(seed)
     at, payloads = first, list[tuple[int, bytes]]()
     for length, gap in stretches:
         encoded, taken = encode(tone(length, seed=seed)), 0
+        width = len(encoded) // length
         while taken < length:
             count = chance.randint(longest // 2, longest)
             payloads.append((at + taken, encoded[taken * width : (taken + count) * width]))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from streamtrace.errors import ProtocolViolation
-from streamtrace.protocols.ingest import L16, Dtmf, Ended, IngestEvent, LegFormat, Media, Started
+from streamtrace.protocols.ingest import Dtmf, Ended, IngestEvent, LegFormat, Media, Started
 from streamtrace.protocols.pcm import PcmStream
-from streamtrace.values import EndReason, Leg
+from streamtrace.values import L16, EndReason, Leg
 
 
 def fed(stream: PcmStream, *messages: str | bytes) -> list[IngestEvent]:

@@ -10,7 +10,6 @@ from hypothesis import given, strategies as st
 
 from streamtrace.errors import ProtocolViolation
 from streamtrace.protocols.ingest import (
-    PCMU,
     Dtmf,
     Ended,
     IngestEvent,
@@ -20,7 +19,7 @@ from streamtrace.protocols.ingest import (
     Started,
 )
 from streamtrace.protocols.twilio import TwilioStream
-from streamtrace.values import EndReason, Leg
+from streamtrace.values import PCMU, EndReason, Leg
 from tests.protocols.twilio_messages import (
     STREAM_SID,
     twilio_connected,

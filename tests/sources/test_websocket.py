@@ -48,9 +48,15 @@ async def reading(
     stream: MediaStream,
     *script: str | bytes | dict[str, Any],
     patience: SocketPatience | None = None,
+    said: list[str] | None = None,
 ):
+    said = [] if said is None else said
     source = WebSocketSource(
-        stream, FakeClock(), patience or SocketPatience(start_s=5, idle_s=5), AudioRing()
+        stream,
+        FakeClock(),
+        patience or SocketPatience(start_s=5, idle_s=5),
+        AudioRing(),
+        said.append,
     )
     task = asyncio.create_task(source.read(ScriptedSocket(*script)))
     try:
@@ -154,7 +160,7 @@ async def test_a_reader_that_is_given_up_ends_the_call() -> None:
 
 
 async def test_messages_may_be_handed_over_one_by_one_and_behind_the_end_mean_nothing() -> None:
-    source = WebSocketSource(TwilioStream(), FakeClock(), SocketPatience(), AudioRing())
+    source = WebSocketSource(TwilioStream(), FakeClock(), SocketPatience(), AudioRing(), [].append)
     for message in (twilio_start(), twilio_media(1), twilio_stop(), twilio_media(2), "{"):
         source.take(message)
     source.take_event(VANISHED)
@@ -166,7 +172,7 @@ async def test_messages_may_be_handed_over_one_by_one_and_behind_the_end_mean_no
 
 async def test_audio_comes_by_the_step_with_the_time_of_its_last_message() -> None:
     clock = FakeClock()
-    source = WebSocketSource(TwilioStream(), clock, SocketPatience(), AudioRing())
+    source = WebSocketSource(TwilioStream(), clock, SocketPatience(), AudioRing(), [].append)
     source.take(twilio_start())
     for number in range(1, 51):
         clock.advance(0.02)
@@ -184,7 +190,7 @@ async def test_what_a_dialect_fails_at_is_raised_and_ends_the_call() -> None:
         def feed(self, message: str | bytes) -> list[IngestEvent]:
             raise RuntimeError
 
-    source = WebSocketSource(Broken(), FakeClock(), SocketPatience(), AudioRing())
+    source = WebSocketSource(Broken(), FakeClock(), SocketPatience(), AudioRing(), [].append)
     with pytest.raises(RuntimeError):
         source.take(twilio_start())
     assert [item async for item in source] == [SourceEnded(EndReason.SOURCE_LOST)]

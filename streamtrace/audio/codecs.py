@@ -1,0 +1,40 @@
+"""The codecs that media comes in: how long a payload is, and how payloads are heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from streamtrace.audio.g711 import decode_alaw, decode_mulaw
+from streamtrace.audio.pcm16 import decode_pcm16
+from streamtrace.values import L16, PCMA, PCMU, Float32s
+
+# Hears payloads that follow one another, [T]; it may remember what came before them.
+Decoder: TypeAlias = Callable[[Sequence[bytes]], Float32s]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One way to carry sound; `decoder` makes a fresh one for each stretch without a gap."""
+
+    samples_in: Callable[[bytes], int]  # of one payload, at the rate on the line
+    decoder: Callable[[], Decoder]
+
+
+def _memoryless(decode: Callable[[bytes], Float32s], bytes_per_sample: int) -> Codec:
+    """Each sample stands for itself, so payloads can be joined and heard at once."""
+
+    def hear(payloads: Sequence[bytes]) -> Float32s:
+        return decode(payloads[0] if len(payloads) == 1 else b"".join(payloads))
+
+    if bytes_per_sample == 1:
+        return Codec(len, lambda: hear)
+    return Codec(lambda payload: len(payload) // bytes_per_sample, lambda: hear)
+
+
+CODECS: Mapping[str, Codec] = {
+    PCMU: _memoryless(decode_mulaw, 1),
+    PCMA: _memoryless(decode_alaw, 1),
+    L16: _memoryless(decode_pcm16, 2),
+}

@@ -1,0 +1,20 @@
+"""The ways in for media streams. One file a platform: its routes, and what it checks first."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from streamtrace.server.doors import pcm, twilio
+from streamtrace.server.ingest import Ingest
+from streamtrace.server.switchboard import Switchboard
+
+PLATFORMS = (twilio, pcm)
+
+
+def routes(board: Switchboard) -> APIRouter:
+    """`/v1/ingest/…`."""
+    ingest = Ingest(board)
+    router = APIRouter()
+    for platform in PLATFORMS:
+        router.include_router(platform.routes(ingest))
+    return router
