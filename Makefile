@@ -26,16 +26,21 @@ QUICK := latency,--calls,8,--seconds,10 capacity,--calls,20,--seconds,6 soak,--s
 # The demo reads these two from its environment.
 export KEEP PROTOCOLS
 
+# Built with the package; anew where its sources have changed since.
+DASHBOARD := streamtrace/dashboard/dist/index.html
+DASHBOARD_SOURCES := $(wildcard streamtrace/dashboard/src/* streamtrace/dashboard/public/*/* \
+	streamtrace/dashboard/*.json streamtrace/dashboard/*.ts streamtrace/dashboard/index.html)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench fmt clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-demo: $(SERVING)
+demo: $(SERVING) $(DASHBOARD)
 	@exec $(BIN)/python -m streamtrace.demo $(ARGS)
 
-test: $(DEVELOPING)
+test: $(DEVELOPING) $(DASHBOARD)
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 check: $(DEVELOPING)
@@ -53,8 +58,11 @@ bench: $(DEVELOPING)
 fmt: $(DEVELOPING)
 	@$(BIN)/ruff check --select I --fix --quiet . && $(BIN)/ruff format --quiet .
 
+$(DASHBOARD): $(DASHBOARD_SOURCES) | $(SERVING)
+	@$(BIN)/python streamtrace/dashboard/build.py
+
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache .cache build dist
+	rm -rf $(VENV) streamtrace/dashboard/dist streamtrace/dashboard/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache .cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -29,5 +29,5 @@ def create_app(state: ServerState) -> FastAPI:
         app.include_router(part.routes(state))
     for way_in in (doors, whip):
         app.include_router(way_in.routes(LocalSwitchboard(state)))
-    app.mount("/static", StaticFiles(directory=operations.STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=operations.STATIC, check_dir=False), name="static")
     return app

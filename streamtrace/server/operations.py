@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, JSONResponse
 
+from streamtrace.dashboard import BUILT
 from streamtrace.errors import CallRejected
 from streamtrace.server.problems import RETRY_AFTER_S, problem
 from streamtrace.server.state import ServerState
 from streamtrace.telemetry import METRICS_TYPE
 
-STATIC = Path(__file__).parent / "static"
+PAGE = BUILT / "index.html"
+STATIC = BUILT / "static"
+NOT_BUILT = "the dashboard is not built: with Node, `python streamtrace/dashboard/build.py` does it"
 
 
 def routes(state: ServerState) -> APIRouter:
@@ -33,8 +34,10 @@ class Operations:
         self._state = state
 
     async def page(self) -> Response:
-        """The first page: live calls and their decisions as they come."""
-        return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+        """The dashboard; it is part of every wheel, and of a checkout once it is built."""
+        if not PAGE.is_file():
+            return problem(503, NOT_BUILT)
+        return FileResponse(PAGE, headers={"cache-control": "no-cache"})
 
     async def livez(self) -> Response:
         """The process runs and so does its encoder; restart it where this fails."""

@@ -1,16 +1,20 @@
 // A WebSocket that comes back by itself and says when what it showed has gone stale.
 
+import { address } from "./api";
+
 const QUIET_MS = 40_000; // heartbeats come every 15 s: two lost ones mean the line is dead
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8_000;
 
-/**
- * Follow `path()`, asked anew at each attempt so that a cursor can move.
- * `onFrame(object)` for every message; `onState("live" | "lost")` when the link changes.
- * Returns a function that stops it.
- */
-export function follow(path, onFrame, onState) {
-  let socket = null;
+export type LinkState = "connecting" | "live" | "lost";
+
+/** Follow `path()`, asked anew at each attempt so that a cursor can move; returns what stops it. */
+export function follow<T>(
+  path: () => string,
+  onMessage: (message: T) => void,
+  onState: (state: LinkState) => void,
+): () => void {
+  let socket: WebSocket;
   let timer = 0;
   let watchdog = 0;
   let pause = FIRST_PAUSE_MS;
@@ -18,11 +22,10 @@ export function follow(path, onFrame, onState) {
 
   const heard = () => {
     clearTimeout(watchdog);
-    watchdog = setTimeout(() => socket.close(), QUIET_MS);
+    watchdog = window.setTimeout(() => socket.close(), QUIET_MS);
   };
-
   const connect = () => {
-    const url = new URL(path(), document.baseURI);
+    const url = address(path());
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     socket = new WebSocket(url);
     socket.onopen = () => {
@@ -30,15 +33,15 @@ export function follow(path, onFrame, onState) {
       onState("live");
       heard();
     };
-    socket.onmessage = (message) => {
+    socket.onmessage = (message: MessageEvent<string>) => {
       heard();
-      onFrame(JSON.parse(message.data));
+      onMessage(JSON.parse(message.data) as T);
     };
     socket.onclose = () => {
       clearTimeout(watchdog);
       if (stopped) return;
       onState("lost");
-      timer = setTimeout(connect, pause * (0.75 + Math.random() / 2)); // apart from other viewers
+      timer = window.setTimeout(connect, pause * (0.75 + Math.random() / 2)); // apart from others
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
     };
   };
