@@ -129,7 +129,7 @@ async def test_a_call_is_listed_followed_found_and_exported(tmp_path: Path) -> N
         await expect(page.get_by_text("No call matches")).to_be_visible()
         assert "q=no+such+call" in page.url
         await page.get_by_role("button", name="Clear filters").click()
-        await page.get_by_label("State", exact=True).select_option("ended")
+        await page.get_by_role("combobox", name="State").select_option("ended")
         await page.reload()
         await expect(row).to_be_visible()
         async with page.expect_download() as downloading:
