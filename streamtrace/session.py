@@ -160,7 +160,8 @@ class LegSession:
         output = self._stepper.feed(chunk, is_behind=cause is GapCause.DROPPED)
         events: list[Event] = []
         for gap in output.gaps:
-            self._loss.add(gap)
+            if cause is not GapCause.PAUSED:  # what was held back on purpose the line did not lose
+                self._loss.add(gap)
             if cause is GapCause.DROPPED:
                 self._dropped_sample = gap.end_sample
             start_ms, end_ms = (

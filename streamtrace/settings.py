@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -49,6 +50,15 @@ class Settings(BaseSettings):
         None,
         min_length=8,
         description="What whoever places a call must bring, as Bearer token or Basic password.",
+    )
+
+    audiohook_keys: dict[str, SecretStr] = Field(
+        {},
+        description="API keys of Genesys AudioHook, each with its client secret in base64, or with "
+        "an empty one where the key alone is enough.",
+    )
+    public_url: str | None = Field(
+        None, description="https://host[:port] under which platforms reach this server."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -133,6 +143,15 @@ class Settings(BaseSettings):
             raise ValueError(f"{given} is set without {missing}: want both or neither")
         return self
 
+    @model_validator(mode="after")  # about all of them, for a complaint about one repeats its value
+    def _audiohook_secrets_are_base64(self) -> Self:
+        for key, secret in self.audiohook_keys.items():
+            try:
+                b64decode(secret.get_secret_value(), validate=True)
+            except ValueError:
+                raise ValueError(f"audiohook_keys: the secret of {key!r} is not base64") from None
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -166,6 +185,11 @@ def shown(settings: Settings) -> dict[str, Any]:
     return settings.model_dump(mode="json")
 
 
+def handed_on(settings: Settings) -> dict[str, Any]:
+    """Every key and its value, secrets too, for a process of ours; to be shown to nobody."""
+    return json.loads(json.dumps(dict(settings), default=_plain))
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of `streamtrace.toml`."""
     return Settings.model_json_schema()
@@ -177,6 +201,10 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
     return sorted(
         name for name in environment if name.upper().startswith(PREFIX) and name not in known
     )
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def _complaint(error: ErrorDetails) -> str:

@@ -66,6 +66,8 @@ class GapCause(StrEnum):
 
     LOST = "lost"  # it never came
     DROPPED = "dropped"  # it came, but the engine was too far behind to take it
+    PAUSED = "paused"  # the far side held it back, and said so
+    DISCARDED = "discarded"  # the far side threw it away, and said so
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
@@ -47,10 +48,17 @@ def http_client(base_url: str) -> httpx.AsyncClient:
     )
 
 
-def open_websocket(base_url: str, path: str, **query: str | int | None) -> connect:
+def open_websocket(
+    base_url: str,
+    path: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **query: str | int | None,
+) -> connect:
     """Connect, as an async context manager; compression off, for it costs more than it saves."""
     return connect(
         endpoint(base_url, path, scheme="ws", **query),
+        additional_headers=headers,
         compression=None,
         proxy=None if is_local(base_url) else True,
         open_timeout=REQUEST_TIMEOUT_S,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from streamtrace.audio.pcm16 import encode_pcm16
 from streamtrace.clients.damage import LineDamage, departures
 from streamtrace.clients.endpoints import open_websocket
 from streamtrace.clients.plan import CallPlan
-from streamtrace.clients.rate import at_rate
+from streamtrace.clients.rate import interleaved
 from streamtrace.errors import CallFailed
-from streamtrace.values import SAMPLE_RATE_HZ, Float32s
+from streamtrace.values import SAMPLE_RATE_HZ
 
 FRAME_S = 0.02
 RATES_HZ = {"l16": SAMPLE_RATE_HZ, "l16-8k": 8_000, "l16-24k": 24_000, "l16-48k": 48_000}
@@ -27,7 +26,7 @@ async def call_pcm(plan: CallPlan) -> None:
     """
     base_url, pace, rate_hz = plan.base_url, plan.pace, RATES_HZ[plan.codec]
     parties = [plan.pcm] if plan.callee is None else [plan.pcm, plan.callee]
-    samples = _interleaved(parties, rate_hz)
+    samples = interleaved(parties, rate_hz)
     frame_samples = round(rate_hz * FRAME_S)
     frames = -(-len(samples) // frame_samples)
     late = LineDamage(jitter_ms=plan.damage.jitter_ms, seed=plan.damage.seed)
@@ -48,12 +47,3 @@ async def call_pcm(plan: CallPlan) -> None:
         raise CallFailed(f"{base_url} closed the pcm stream: {cause}") from cause
     except (OSError, WebSocketException) as cause:
         raise CallFailed(f"{base_url} does not take a pcm stream: {cause}") from cause
-
-
-def _interleaved(parties: list[Float32s], rate_hz: int) -> Float32s:
-    """Parties of any length at 16 kHz -> [T, parties] at `rate_hz`, short ones end in silence."""
-    resampled = [at_rate(party, rate_hz) for party in parties]
-    samples = np.zeros((max(map(len, resampled)), len(parties)), np.float32)
-    for channel, party in enumerate(resampled):
-        samples[: len(party), channel] = party
-    return samples

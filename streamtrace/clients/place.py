@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from streamtrace.clients.audiohook import call_audiohook
 from streamtrace.clients.damage import LineDamage
 from streamtrace.clients.follow import find_call
 from streamtrace.clients.pace import Pace
@@ -18,6 +19,7 @@ from streamtrace.values import Float32s
 CLIENTS: dict[str, CallClient] = {
     "whip": CallClient(("opus", "pcmu", "pcma", "g722"), call_whip),
     "twilio": CallClient(("pcmu",), call_twilio, parties=2),
+    "audiohook": CallClient(("pcmu", "l16"), call_audiohook, parties=2),
     "pcm": CallClient(tuple(RATES_HZ), call_pcm, parties=2, has_positions=False),
 }
 PERFECT_LINE = LineDamage()

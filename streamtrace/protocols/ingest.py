@@ -105,5 +105,14 @@ class MediaStream(Protocol):
         return event
 
     def farewell(self, reason: EndReason, problem: str | None) -> list[str]:
-        """Its last texts, before the socket is closed; `problem` is what the far side did wrong."""
+        """Its last texts, before the socket is closed; `problem` is what failed, if anything did.
+
+        `SOURCE_LOST` with a problem: the server cannot take the call, or take it further.
+        """
         return []
+
+    # For protocols that end by messages, as AudioHook does:
+
+    is_call: bool = True  # False: what never starts is no call either, so none is made of it
+    answers_within_s: float | None = None  # from the far side's end to `farewell`, ready or not
+    parting_s: float = 0.0  # what it then has to go by itself; until then `feed` and `Reply` go on

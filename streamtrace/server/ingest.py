@@ -9,7 +9,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtrace.errors import CallRejected
-from streamtrace.protocols.ingest import MediaStream
+from streamtrace.protocols.ingest import WRONG_STREAM, MediaStream
 from streamtrace.server.direct import take_directly
 from streamtrace.server.problems import Refusal, rejection
 from streamtrace.server.query import name
@@ -23,12 +23,17 @@ from streamtrace.values import EndReason
 
 log = structlog.get_logger()
 
+MOST_DENIED = 64  # who are told so at once
+UNTAKEN = EndReason.SOURCE_LOST  # of what the server cannot take, or not take further
+
 
 class Ingest:
     """Refuses before the upgrade what cannot be taken; closes with a code what goes wrong later."""
 
     def __init__(self, board: Switchboard) -> None:
         self.settings = board.settings
+        self.clock = board.clock
+        self._denied = 0
         self._board = board
         self._patience = SocketPatience(
             start_s=board.settings.start_timeout_s, idle_s=board.settings.media_idle_timeout_s
@@ -55,14 +60,22 @@ class Ingest:
                     if not take_directly(socket, source):
                         board.spawn(source.read(socket))
                     began = await source.began()
+                    if began is None and not stream.is_call:
+                        await _part(source, stream, outbox, sending, source.ending)
+                        await close(socket, CLOSE_CODES[source.ending], source.ending.value)
+                        return
                     if began is not None:
                         line = began.parameters.get("line", line)
-                    call = await seat.start_call(
-                        external_id=began and began.external_id, line=line, protocol=protocol
-                    )
+                    try:
+                        call = await seat.start_call(
+                            external_id=began and began.external_id, line=line, protocol=protocol
+                        )
+                    except CallRejected as cause:
+                        await _part(source, stream, outbox, sending, UNTAKEN, str(cause))
+                        raise
                     await self._run(source, stream, call, outbox)
-                    await outbox.close()
-                    await asyncio.wait([sending])
+                    problem = None if call.failure is None else str(call.failure)
+                    await _part(source, stream, outbox, sending, call.reason or UNTAKEN, problem)
                     await close(socket, *_ending(call))
                 finally:
                     source.close()
@@ -72,33 +85,104 @@ class Ingest:
         except CallRejected as cause:
             await _refuse(socket, rejection(cause))
 
-    def _source(self, stream: MediaStream, outbox: Outbox) -> WebSocketSource:
+    async def deny(
+        self, socket: WebSocket, protocol: str, stream: MediaStream, *, after_s: float
+    ) -> None:
+        """Tell a far side in its own protocol, and not before that time, that it may not call.
+
+        It takes nobody's seat, and no call is made of it.
+        """
+        if self._denied >= MOST_DENIED:
+            await _refuse(socket, Refusal(401, "want the credentials of this server"))
+            return
+        self._denied += 1
+        try:
+            await socket.accept()
+            outbox = Outbox(socket, send_timeout_s=self._board.settings.send_timeout_s)
+            sending = self._board.spawn(_send(outbox, protocol))
+            source = self._source(stream, outbox, SocketPatience(start_s=after_s))
+            try:
+                if not take_directly(socket, source):
+                    self._board.spawn(source.read(socket))
+                await source.began()  # it never does: only the time for it passes
+                await _part(source, stream, outbox, sending, source.ending)
+                await close(socket, WRONG_STREAM, "unauthorized")
+            finally:
+                source.close()
+                sending.cancel()
+        finally:
+            self._denied -= 1
+
+    def _source(
+        self, stream: MediaStream, outbox: Outbox, patience: SocketPatience | None = None
+    ) -> WebSocketSource:
         ring = AudioRing(
             most_age_s=self._board.settings.ring_ms / 1000,
             on_drop=self._board.audio_dropped,
         )
-        return WebSocketSource(stream, self._board.clock, self._patience, ring, outbox.say)
+        return WebSocketSource(
+            stream, self._board.clock, patience or self._patience, ring, outbox.say
+        )
 
     async def _run(
         self, source: WebSocketSource, stream: MediaStream, call: IngestCall, outbox: Outbox
     ) -> None:
-        """Run the call, say on the same socket what its dialect tells, and then its last words."""
+        """Run the call, and say on the same socket what its dialect tells."""
         telling = self._board.spawn(_tell(stream, call, outbox)) if stream.tells else None
+        within_s, answering = stream.answers_within_s, None
+        if within_s is not None:
+            answering = self._board.spawn(_answer(source, stream, outbox, within_s))
         try:
             await call.run(source)
             if telling is not None:
                 await asyncio.wait([telling])  # it ends behind the last event
         finally:
-            if telling is not None:
-                telling.cancel()
-        problem = None if call.failure is None else str(call.failure)
-        for text in stream.farewell(call.reason or EndReason.SOURCE_LOST, problem):
-            await outbox.put(text)
+            for task in (telling, answering):
+                if task is not None:
+                    task.cancel()
+
+
+async def _part(
+    source: WebSocketSource,
+    stream: MediaStream,
+    outbox: Outbox,
+    sending: asyncio.Task[None],
+    reason: EndReason,
+    problem: str | None = None,
+) -> None:
+    """The dialect's last words; a far side that then goes by itself is given time for it."""
+    await _bid_farewell(stream, outbox, reason, problem)
+    if stream.parting_s:
+        await asyncio.wait(
+            [source.gone, sending],
+            timeout=stream.parting_s,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+    await outbox.close()
+    await asyncio.wait([sending])
+
+
+async def _answer(
+    source: WebSocketSource, stream: MediaStream, outbox: Outbox, within_s: float
+) -> None:
+    """Who waits for a farewell has it in time, be the last decision there or not."""
+    await source.over.wait()
+    await asyncio.sleep(within_s)
+    await _bid_farewell(stream, outbox, source.ending)
+
+
+async def _bid_farewell(
+    stream: MediaStream, outbox: Outbox, reason: EndReason, problem: str | None = None
+) -> None:
+    await outbox.room()
+    for text in stream.farewell(reason, problem):
+        await outbox.put(text)
 
 
 async def _tell(stream: MediaStream, call: IngestCall, outbox: Outbox) -> None:
     """Scores and the end, as the dialect puts them."""
     async for event in call.scores():
+        await outbox.room()
         text = stream.report(event)
         if text is not None:
             await outbox.put(text)
@@ -118,7 +202,7 @@ def _ending(call: IngestCall) -> tuple[int, str]:
     """Close code and reason."""
     if call.failure is not None:
         return call.failure.close_code, str(call.failure)
-    reason = call.reason or EndReason.SOURCE_LOST
+    reason = call.reason or UNTAKEN
     return CLOSE_CODES[reason], reason.value
 
 

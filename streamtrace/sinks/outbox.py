@@ -18,6 +18,7 @@ class Outbox:
         self._socket = socket
         self._send_timeout_s = send_timeout_s
         self._owed: asyncio.Queue[str | None] = asyncio.Queue(MOST_OWED)
+        self._sent = asyncio.Event()
         self._is_over = False
 
     def say(self, text: str) -> None:
@@ -29,23 +30,32 @@ class Outbox:
         except asyncio.QueueFull:
             raise ProtocolViolation(f"{MOST_OWED} replies are not read", TRY_LATER) from None
 
+    async def room(self) -> None:
+        """Until one more can be owed: who numbers what it says makes the text behind this."""
+        while self._owed.full() and not self._is_over:
+            self._sent.clear()
+            await self._sent.wait()
+
     async def put(self, text: str) -> None:
         """Owe it once there is room, for what is no reply."""
-        if not self._is_over:
-            await self._owed.put(text)
+        await self.room()
+        self.say(text)
 
     async def close(self) -> None:
         """Nothing more is said; `run` ends behind what is owed."""
+        await self.room()
         if not self._is_over:
             self._is_over = True
-            await self._owed.put(None)
+            self._owed.put_nowait(None)
 
     async def run(self) -> None:
         """Send until `close`; raises where the far side is gone or does not read."""
         try:
             while (text := await self._owed.get()) is not None:
+                self._sent.set()
                 await send_text(self._socket, text, within_s=self._send_timeout_s)
         finally:
             self._is_over = True
             while not self._owed.empty():
-                self._owed.get_nowait()  # whoever waits for room need not
+                self._owed.get_nowait()
+            self._sent.set()  # whoever waits for room need not

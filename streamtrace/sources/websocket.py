@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -81,10 +82,17 @@ class WebSocketSource:
         self._is_over = False
         self._loop = asyncio.get_running_loop()
         self._began: asyncio.Future[Started | None] = self._loop.create_future()
+        self.over = asyncio.Event()  # nothing follows; its call may have a last word to say yet
+        self.gone: asyncio.Future[None] = self._loop.create_future()  # the far side is
         self._waiting_for = EndReason.START_TIMEOUT
         self._waits_s = patience.start_s
         self._heard_s = self._loop.time()
         self._timer = self._loop.call_later(patience.start_s, self._look_at_the_time)
+
+    @property
+    def ending(self) -> EndReason:
+        """Why it is over."""
+        return self._ending or EndReason.SOURCE_LOST
 
     async def began(self) -> Started | None:
         """What the stream said of itself; None if it ended before it began."""
@@ -93,7 +101,7 @@ class WebSocketSource:
     async def read(self, socket: Socket) -> None:
         """Take what the socket receives, to its end; for servers that only speak ASGI."""
         try:
-            while not self._is_over:
+            while not (self.gone.done() if self._stream.parting_s else self._is_over):
                 self.take_event(await socket.receive())
         finally:
             self.close()
@@ -101,6 +109,8 @@ class WebSocketSource:
     def take_event(self, event: Mapping[str, Any]) -> None:
         """A message as an ASGI event, or the far side's going."""
         if event["type"] == "websocket.disconnect":
+            if not self.gone.done():
+                self.gone.set_result(None)
             self._leave(event)
         elif (text := event.get("text")) is not None:
             self.take(text)
@@ -108,8 +118,10 @@ class WebSocketSource:
             self.take(bytes(event.get("bytes") or b""))
 
     def take(self, message: str | bytes) -> None:
-        """A whole message; behind the end it means nothing any more."""
+        """A whole message; behind the end it means nothing but what the far side is owed for it."""
         if self._is_over:
+            if self._stream.parting_s:
+                self._answer(message)
             return
         try:
             for event in self._stream.feed(message):
@@ -126,6 +138,7 @@ class WebSocketSource:
         if self._is_over:
             return
         self._is_over = True
+        self.over.set()
         self._timer.cancel()
         for leg, pending in self._inputs.items():
             self._put(leg, pending.flush(self._clock.now()))
@@ -143,7 +156,14 @@ class WebSocketSource:
             yield audio
         if self.violation is not None:
             raise self.violation
-        yield SourceEnded(self._ending or EndReason.SOURCE_LOST)
+        yield SourceEnded(self.ending)
+
+    def _answer(self, message: str | bytes) -> None:
+        """What the far side does wrong now ends nothing any more."""
+        with suppress(ProtocolViolation):
+            for event in self._stream.feed(message):
+                if isinstance(event, Reply):
+                    self._say(event.text)
 
     def _leave(self, event: Mapping[str, Any]) -> None:
         """The far side has gone; what its dialect held back for a late frame still counts."""

@@ -15,6 +15,7 @@ import structlog
 import streamtrace
 from streamtrace.errors import StreamTraceError
 from streamtrace.server.state import ServerState
+from streamtrace.settings import handed_on
 from streamtrace.workers.channels import WorkerChannels
 from streamtrace.workers.control import FROM_WORKER, MOST_LINE_BYTES, Hello, Link, Stop
 from streamtrace.workers.pipes import EngineEnds, lay_pipes
@@ -131,7 +132,7 @@ class WorkerPool:
                 Hello(
                     worker=worker,
                     parent=os.getpid(),
-                    settings=self._state.settings.model_dump(mode="json"),
+                    settings=handed_on(self._state.settings),
                     address=self._address,
                     folder=str(self._folder),
                 )

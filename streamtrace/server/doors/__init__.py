@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from streamtrace.server.doors import pcm, twilio
+from streamtrace.server.doors import audiohook, pcm, twilio
 from streamtrace.server.ingest import Ingest
 from streamtrace.server.switchboard import Switchboard
 
-PLATFORMS = (twilio, pcm)
+PLATFORMS = (twilio, audiohook, pcm)
 
 
 def routes(board: Switchboard) -> APIRouter:
