@@ -1,0 +1,60 @@
+"""Genesys AudioHook with keys, on a full server and through a drain, in both layouts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pydantic import SecretStr
+
+from streamtrace.clients.place import place_call
+from streamtrace.errors import CallFailed
+from tests.builders import tone
+from tests.live_server import live_server
+from tests.server.audiohook_peer import PATH, Session
+from tests.server.peers import http, ws
+
+KEY, SECRET = "a key", "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
+SECOND = tone(16_000)
+
+
+async def test_keys_a_full_server_and_a_drain(
+    ingest_workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {KEY: SecretStr(SECRET), "bare": SecretStr("")}
+    async with live_server(audiohook_keys=keys, ingest_workers=ingest_workers, slots=1) as url:
+        monkeypatch.setenv("AUDIOHOOK_API_KEY", KEY)
+        monkeypatch.setenv("AUDIOHOOK_CLIENT_SECRET", SECRET)
+        await place_call(url, SECOND, protocol="audiohook", external_id="signed", pace=0)
+        with pytest.raises(CallFailed, match="503: all 1 encoder slots are lent"):
+            await place_call(
+                url, SECOND, callee=SECOND, protocol="audiohook", external_id="two legs", pace=2
+            )
+        monkeypatch.setenv("AUDIOHOOK_CLIENT_SECRET", "d3Jvbmc=")
+        with pytest.raises(CallFailed, match="the server disconnected, unauthorized"):
+            await place_call(url, SECOND, protocol="audiohook", external_id="forged")
+        async with http(url) as client:
+            calls = (await client.get("/v1/calls")).json()["calls"]
+        assert {call["external_id"] for call in calls} == {"signed", "two legs"}
+
+        bare = {"X-API-KEY": "bare"}
+        session = Session(await ws(url, PATH + "?events=1", additional_headers=bare))
+        await session.opens("drained")
+        await session.speaks(1.0)
+        assert (await session.hears())["type"] == "event"  # its scores are being followed
+        hearing = asyncio.create_task(last_words(session))
+    # The server has drained on the way out, and has waited for what the client says to it.
+    scores, ended, disconnected, closed = await hearing
+    assert scores == ["call.score.v1"] * len(scores)
+    assert (ended, disconnected, closed) == ("call.ended.v1", "completed", "closed")
+
+
+async def last_words(session: Session) -> tuple[list[str], str, str, str]:
+    """The entities up to the end, why the server disconnects, and its answer to our `close`."""
+    entities: list[str] = []
+    while (told := await session.hears())["type"] == "event":
+        entities += [entity["type"] for entity in told["parameters"]["entities"]]
+    *_, closed = await session.closes("disconnect")
+    await session.socket.close()
+    *scores, ended = entities
+    return scores, ended, told["parameters"]["reason"], closed["type"]
