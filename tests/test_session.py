@@ -229,6 +229,20 @@ def test_the_cause_of_a_gap_is_passed_on() -> None:
     assert events == [CallGap(Leg.CALLER, 240, 480, GapCause.DROPPED)]
 
 
+@pytest.mark.parametrize(
+    ("cause", "loss_ratio"),
+    [(GapCause.LOST, 0.25), (GapCause.DISCARDED, 0.25), (GapCause.PAUSED, 0.0)],
+)
+def test_what_was_held_back_on_purpose_is_a_gap_and_no_loss(
+    cause: GapCause, loss_ratio: float
+) -> None:
+    leg = LegSession(Leg.CALLER, MODEL, "PCMU")
+    leg.feed_audio(sound(2))
+    _, events = leg.feed_audio(sound(1, start=3 * STEP_SAMPLES), cause)
+    assert events == [CallGap(Leg.CALLER, 480, 720, cause)]
+    assert leg.conclude().quality.loss_ratio == loss_ratio
+
+
 def test_a_leg_whose_very_beginning_was_dropped_is_degraded() -> None:
     leg = LegSession(Leg.CALLER, MODEL, "PCMU")
     assert leg.feed_audio(sound(1, start=STEP_SAMPLES), GapCause.DROPPED)[1] == []

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from streamtrace.errors import SettingsError
-from streamtrace.settings import Settings, load_settings, schema, shown, unknown_variables
+from streamtrace.settings import (
+    Settings,
+    handed_on,
+    load_settings,
+    schema,
+    shown,
+    unknown_variables,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +105,27 @@ def test_shown_and_schema_name_every_setting() -> None:
 def test_misspelt_variables_are_found() -> None:
     environment = {"STREAMTRACE_PROT": "1", "STREAMTRACE_PORT": "1", "PATH": ""}
     assert unknown_variables(environment) == ["STREAMTRACE_PROT"]
+
+
+SECRET = "c2VjcmV0LXNlY3JldA=="
+
+
+def test_secrets_are_shown_to_nobody_and_handed_on_to_our_own_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STREAMTRACE_INGEST_TOKEN", "open-sesame")
+    monkeypatch.setenv("STREAMTRACE_AUDIOHOOK_KEYS", f'{{"key": "{SECRET}", "bare": ""}}')
+    monkeypatch.setenv("STREAMTRACE_ICE_SERVERS", '["stun:stun.example:3478"]')
+    settings = load_settings(model=Path("bundle"))
+    assert "sesame" not in str(shown(settings))
+    assert SECRET not in str(shown(settings))
+    assert SECRET not in repr(settings)
+    monkeypatch.delenv("STREAMTRACE_INGEST_TOKEN")
+    assert Settings(**json.loads(json.dumps(handed_on(settings)))) == settings
+
+
+def test_a_secret_that_is_not_base64_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMTRACE_AUDIOHOOK_KEYS", '{"key": "not/base64!"}')
+    with pytest.raises(SettingsError, match="the secret of 'key' is not base64") as error:
+        load_settings()
+    assert "not/base64!" not in str(error.value)

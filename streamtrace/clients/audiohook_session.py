@@ -130,7 +130,7 @@ class AudioHookCaller:
         self._serverseq += 1
         if told["version"] != VERSION or told["id"] != self._id or told["seq"] != self._serverseq:
             self._problem = f"the server numbered `{told.get('type')}` wrongly"
-        parameters: JsonObject = told["parameters"]
+        parameters: JsonObject = dict(told["parameters"])
         match told["type"]:
             case "opened":
                 self._opened.set_result(parameters)

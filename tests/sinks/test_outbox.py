@@ -64,3 +64,20 @@ async def test_what_waits_for_room_need_not_once_nobody_reads() -> None:
         await outbox.run()
     await asyncio.wait_for(waiting, 5)
     await asyncio.wait_for(outbox.close(), 5)
+
+
+async def test_who_numbers_what_it_says_does_so_where_there_is_room() -> None:
+    reader = Reader()
+    outbox = Outbox(reader, send_timeout_s=5)
+    for number in range(MOST_OWED):
+        outbox.say(str(number))
+    waiting = asyncio.create_task(outbox.room())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    sending = asyncio.create_task(outbox.run())
+    await waiting
+    outbox.say("late")  # does not raise
+    reader.reads.set()
+    await outbox.close()
+    await sending
+    assert reader.got[-1] == "late"

@@ -14,6 +14,7 @@ import pytest
 from streamtrace.audio.pcm16 import encode_pcm16
 from streamtrace.errors import ProtocolViolation
 from streamtrace.ports import CallBound, LegAudio, LegOpened, SourceEnded, SourceItem
+from streamtrace.protocols.audiohook import AudioHookStream
 from streamtrace.protocols.ingest import IngestEvent, MediaStream
 from streamtrace.protocols.pcm import PcmStream
 from streamtrace.protocols.twilio import TwilioStream
@@ -22,6 +23,7 @@ from streamtrace.sources.websocket import SocketPatience, WebSocketSource
 from streamtrace.values import EndReason, Leg
 from tests.builders import tone
 from tests.fakes import FakeClock
+from tests.protocols.audiohook_messages import Client
 from tests.protocols.twilio_messages import twilio_media, twilio_start, twilio_stop
 
 GOODBYE = {"type": "websocket.disconnect", "code": 1000, "reason": ""}
@@ -194,3 +196,23 @@ async def test_what_a_dialect_fails_at_is_raised_and_ends_the_call() -> None:
     with pytest.raises(RuntimeError):
         source.take(twilio_start())
     assert [item async for item in source] == [SourceEnded(EndReason.SOURCE_LOST)]
+
+
+async def test_a_dialect_that_parts_by_messages_is_heard_behind_the_end() -> None:
+    said: list[str] = []
+    client = Client()
+    stream = AudioHookStream()
+    source = WebSocketSource(stream, FakeClock(), SocketPatience(), AudioRing(), said.append)
+    source.take(client.opens())
+    source.take("{")
+    assert source.ending is EndReason.PROTOCOL_ERROR
+    assert source.over.is_set()
+    source.take("{")
+    source.take(bytes(160))
+    source.take(client.says("ping"))
+    said += stream.farewell(EndReason.PROTOCOL_ERROR, "400: a text message is not JSON")
+    source.take(client.says("close", {"reason": "error"}))
+    assert not source.gone.done()
+    source.take_event(GOODBYE)
+    assert source.gone.done()
+    assert [json.loads(text)["type"] for text in said] == ["opened", "disconnect", "closed"]

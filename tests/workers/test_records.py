@@ -31,11 +31,12 @@ def test_what_is_said_comes_back(item: RingItem) -> None:
     assert read_item(record) == item
 
 
-def test_audio_comes_back_bit_by_bit() -> None:
-    audio = LegAudio(Leg.CALLEE, AudioChunk(-12, tone(333)), 12.5, GapCause.DROPPED)
+@pytest.mark.parametrize("cause", list(GapCause))
+def test_audio_comes_back_bit_by_bit(cause: GapCause) -> None:
+    audio = LegAudio(Leg.CALLEE, AudioChunk(-12, tone(333)), 12.5, cause)
     back = read_item(write_item(1, audio))
     assert isinstance(back, LegAudio)
-    assert (back.leg, back.gap_cause, back.received_at_s) == (Leg.CALLEE, GapCause.DROPPED, 12.5)
+    assert (back.leg, back.gap_cause, back.received_at_s) == (Leg.CALLEE, cause, 12.5)
     assert back.chunk.start_sample == -12
     assert np.array_equal(back.chunk.pcm, audio.chunk.pcm)
 
