@@ -76,6 +76,32 @@ async def _stream(socket: WebSocket) -> None:
         pass
 
 
+ANSWERS = {"open": "opened", "ping": "pong", "close": "closed"}
+
+
+async def _audiohook(socket: WebSocket) -> None:
+    """The one protocol in which the far side wants answers."""
+    await socket.accept()
+    seq = 0
+    try:
+        while (event := await socket.receive())["type"] != "websocket.disconnect":
+            text: str | None = event.get("text")
+            if text is None:
+                decode_mulaw(event["bytes"])
+                continue
+            told = json.loads(text)
+            if told["type"] not in ANSWERS:
+                continue
+            seq += 1
+            media: list[Any] | None = told["parameters"].get("media")
+            answer = {"version": "2", "type": ANSWERS[told["type"]], "id": told["id"]}
+            numbers = {"seq": seq, "clientseq": told["seq"]}
+            parameters = {} if media is None else {"media": media[:1]}
+            await socket.send_json(answer | numbers | {"parameters": parameters})
+    except WebSocketDisconnect:
+        pass
+
+
 class _Peers:
     """WebRTC callers, by session."""
 
@@ -133,6 +159,7 @@ def app() -> Starlette:
             Route("/v1/calls", _calls),
             Route("/whip/sessions/{session}", peers.hang_up, methods=["DELETE"]),
             Route("/whip/{line}", peers.offer, methods=["POST"]),
+            WebSocketRoute("/v1/ingest/audiohook", _audiohook),
             WebSocketRoute("/v1/ingest/{protocol}", _stream),
         ]
     )

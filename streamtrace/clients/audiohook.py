@@ -31,8 +31,8 @@ from streamtrace.values import L16, PCMU, Float32s
 PATH = "/v1/ingest/audiohook"
 FRAME_SAMPLES = RATE_HZ // 5
 FRAME_S = FRAME_SAMPLES / RATE_HZ
-FORMATS = {"pcmu": PCMU, "l16": L16}
-ENCODERS = {"pcmu": encode_mulaw, "l16": encode_pcm16}
+FORMATS = {"pcmu": PCMU, "l16-8k": L16}
+ENCODERS = {"pcmu": encode_mulaw, "l16-8k": encode_pcm16}
 PING_FRAMES, FIRST_PING_FRAME = 25, 5  # every five seconds, the first after one
 VALID_S = 10
 

@@ -20,7 +20,7 @@ CLIENTS: dict[str, CallClient] = {
     "whip": CallClient(("opus", "pcmu", "pcma", "g722"), call_whip),
     "twilio": CallClient(("pcmu",), call_twilio, parties=2),
     "pcm": CallClient(tuple(RATES_HZ), call_pcm, parties=2, has_positions=False),
-    "audiohook": CallClient(("pcmu", "l16"), call_audiohook, parties=2),
+    "audiohook": CallClient(("pcmu", "l16-8k"), call_audiohook, parties=2),
 }
 PERFECT_LINE = LineDamage()
 

@@ -18,6 +18,7 @@ KEY, SECRET = "a key", "c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 SECOND = tone(16_000)
 
 
+@pytest.mark.parametrize("ingest_workers", [0, 1])  # one is enough to be another process
 async def test_keys_a_full_server_and_a_drain(
     ingest_workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
