@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,16 +11,7 @@ from hypothesis import given, strategies as st
 from streamtrace.errors import ProtocolViolation
 from streamtrace.protocols.audiohook import AudioHookStream
 from streamtrace.protocols.audiohook_messages import duration, written
-from streamtrace.protocols.ingest import (
-    Alive,
-    Dtmf,
-    Ended,
-    IngestEvent,
-    LegFormat,
-    Media,
-    Reply,
-    Started,
-)
+from streamtrace.protocols.ingest import Alive, Dtmf, Ended, IngestEvent, LegFormat, Media, Started
 from streamtrace.values import L16, PCMU, EndReason, GapCause, Leg
 from tests.protocols.audiohook_messages import (
     BOTH,
@@ -31,37 +21,9 @@ from tests.protocols.audiohook_messages import (
     NOBODY,
     ORGANIZATION,
     SESSION,
-    Client,
     media,
 )
-
-FRAME = bytes([1, 2]) * 1600  # 200 ms: 1 from the customer, 2 from the agent
-
-
-class Session:
-    """A client and our side of it, told of each message in turn."""
-
-    def __init__(self, **stream: Any) -> None:
-        self.client = Client()
-        self.stream = AudioHookStream(**stream)
-
-    def feed(self, message: str | bytes) -> list[IngestEvent]:
-        """Our events; what we answer is checked, and given as the dict that it is."""
-        return [self._checked(event) for event in self.stream.feed(message)]
-
-    def says(self, kind: str, parameters: Any = None, **changes: Any) -> list[IngestEvent]:
-        return self.feed(self.client.says(kind, parameters, **changes))
-
-    def answers(self, kind: str, parameters: Any = None) -> dict[str, Any]:
-        """The one answer to a message."""
-        (reply,) = (one for one in self.says(kind, parameters) if isinstance(one, dict))
-        return reply
-
-    def farewell(self, reason: EndReason, problem: str | None = None) -> list[dict[str, Any]]:
-        return [self.client.hears(text) for text in self.stream.farewell(reason, problem)]
-
-    def _checked(self, event: IngestEvent) -> Any:
-        return self.client.hears(event.text) if isinstance(event, Reply) else event
+from tests.protocols.audiohook_session import FRAME, Session
 
 
 @pytest.fixture
@@ -305,92 +267,6 @@ def test_a_session_of_another_organization_is_unauthorized() -> None:
     assert told["parameters"] == {"reason": "unauthorized"}
 
 
-Wrong = Callable[[Client], str | bytes]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "code", "close_code"),
-    [
-        (lambda c: "{", 400, 1007),
-        (lambda c: "[]", 400, 1007),
-        (lambda c: "x" * 65_536, 413, 1009),
-        (lambda c: c.opens() + " " * 70_000, 413, 1009),
-        (lambda c: c.says("ping", version="1"), 400, 1007),
-        (lambda c: c.says("ping", id="me"), 400, 1007),
-        (lambda c: c.says("ping", type=7), 400, 1007),
-        (lambda c: c.says("ping", []), 400, 1007),
-        (lambda c: c.says("ping", position=None), 400, 1007),
-        (lambda c: c.says("ping", position="PT1M"), 400, 1007),
-        (lambda c: c.says("ping", position="PT.S"), 400, 1007),
-        (lambda c: c.says("ping", position="PT999999S"), 400, 1007),
-        (lambda c: c.says("ping", seq=0), 400, 1007),
-        (lambda c: c.says("ping", seq=2), 400, 1007),
-        (lambda c: c.says("ping", seq="1"), 400, 1007),
-        (lambda c: c.says("ping", serverseq=1), 400, 1007),
-        (lambda c: c.says("sing"), 405, 1007),
-        (lambda c: c.says("opened"), 405, 1007),
-        (lambda c: c.says("paused"), 409, 4400),
-        (lambda c: c.says("update", {"language": "en"}), 409, 4400),
-        (lambda c: b"audio", 409, 4400),
-        (lambda c: c.opens(organizationId=None), 400, 1007),
-        (lambda c: c.opens(conversationId=7), 400, 1007),
-        (lambda c: c.opens(media=None), 400, 1007),
-        (lambda c: c.opens(media=[]), 415, 1003),
-        (lambda c: c.opens(media("external", rate=16_000)), 415, 1003),
-    ],
-)
-def test_a_wrong_beginning(wrong: Wrong, code: int, close_code: int) -> None:
-    check_wrong(Session(), wrong, code, close_code)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "code", "close_code"),
-    [
-        (lambda c: c.opens(), 409, 4409),
-        (lambda c: c.says("ping", seq=1), 400, 1007),
-        (lambda c: c.says("ping", seq=3), 400, 1007),
-        (lambda c: c.says("ping", serverseq=2), 400, 1007),
-        (lambda c: c.says("ping", id=NOBODY), 400, 1007),
-        (lambda c: c.says("resumed"), 400, 1007),
-        (lambda c: c.says("discarded", {"start": "PT0S", "discarded": "soon"}), 400, 1007),
-        (lambda c: c.says("sing"), 405, 1007),
-        (lambda c: b"odd", 400, 1007),
-        (lambda c: bytes(2 * 80_002), 413, 1009),
-    ],
-)
-def test_a_wrong_message_in_an_open_session(
-    wrong: Wrong, code: int, close_code: int, session: Session
-) -> None:
-    check_wrong(session, wrong, code, close_code)
-
-
-def test_audio_behind_a_probe_is_wrong() -> None:
-    session = Session()
-    session.feed(session.client.probes())
-    check_wrong(session, lambda c: FRAME, 409, 4409)
-
-
-def check_wrong(session: Session, wrong: Wrong, code: int, close_code: int) -> None:
-    """It is told by a `disconnect` with the code, and then only `close` counts."""
-    with pytest.raises(ProtocolViolation, match=rf"^{code}: ") as violation:
-        session.feed(wrong(session.client))
-    assert violation.value.close_code == close_code
-    assert session.feed(FRAME) == []
-    for text in session.stream.farewell(EndReason.PROTOCOL_ERROR, str(violation.value)):
-        told = json.loads(text)
-        assert (told["type"], told["parameters"]["reason"]) == ("disconnect", "error")
-        assert told["parameters"]["info"].startswith(f"{code}: ")
-    (closed,) = session.stream.feed(session.client.says("close", {"reason": "error"}))
-    assert isinstance(closed, Reply)
-    assert json.loads(closed.text)["type"] == "closed"
-
-
-def test_another_session_than_the_request_s() -> None:
-    session = Session(session_id=NOBODY)
-    with pytest.raises(ProtocolViolation, match="400: a message of another session"):
-        session.feed(session.client.opens())
-
-
 @given(st.integers(0, 7 * 24 * 3600 * 8_000))
 def test_positions_are_written_as_they_are_read(position: int) -> None:
     assert duration({"at": written(position)}, "at") == position
@@ -402,46 +278,3 @@ def test_positions_are_written_as_they_are_read(position: int) -> None:
 )
 def test_durations(text: str, samples: int) -> None:
     assert duration({"at": text}, "at") == samples
-
-
-KINDS = st.sampled_from(
-    ["open", "close", "ping", "error", "paused", "resumed", "discarded", "update", "dtmf", "sing"]
-)
-SECONDS = st.sampled_from(["PT0S", "PT0.2S", "PT5S", "PT100S", "PT1000000S", "", "5"])
-PARAMETERS = st.dictionaries(
-    st.sampled_from(["start", "discarded", "reason", "digit", "media", "conversationId"]),
-    SECONDS | st.none() | st.integers() | st.lists(st.sampled_from([BOTH, {}, 7])),
-    max_size=3,
-)
-SAID = st.tuples(KINDS, PARAMETERS, SECONDS)
-STEPS = st.lists(SAID | st.sampled_from(["open", "probe", "{", FRAME, b"", b"odd"]), max_size=30)
-
-
-@given(STEPS, st.booleans())
-def test_nothing_but_one_violation_comes_of_any_sequence(steps: list[Any], denied: bool) -> None:
-    session, ends = Session(is_denied=denied), dict[Leg, int]()
-    replies = violations = 0
-    for step in steps:
-        match step:
-            case "open":
-                message = session.client.opens()
-            case "probe":
-                message = session.client.probes()
-            case str() | bytes():
-                message = step
-            case _:
-                kind, parameters, session.client.position = step
-                message = session.client.says(kind, parameters)
-        try:
-            events = session.feed(message)
-        except ProtocolViolation:
-            violations += 1
-            continue
-        replies += sum(isinstance(event, dict) for event in events)
-        for event in events:
-            if isinstance(event, Media):
-                assert event.start_sample >= ends.get(event.leg, 0)
-                ends[event.leg] = event.start_sample + len(event.payload)
-    assert violations <= 1
-    assert replies <= len(steps)
-    assert len(session.farewell(EndReason.DRAINED)) <= 1
