@@ -79,6 +79,7 @@ async def measure_engine(
     seconds: float,
     repetitions: int,
     with_peers: bool = True,
+    pacing_s: float = PACING_S,
 ) -> EngineCost:
     """Each number of legs and each peer in turns, so that what else the machine does hits all."""
     voices = [cut_voice(caller.pcm) for caller in synthetic_callers()]
@@ -88,7 +89,7 @@ async def measure_engine(
     turns = {name: [list[float]() for _ in group] for name, group in contenders.items()}
     async with Encoder(runner, slots=max(counts)) as encoder:
         for count in counts:
-            cost.pacing_s[count] = await pacing_alone(voices, count, PACING_S)
+            cost.pacing_s[count] = await pacing_alone(voices, count, pacing_s)
         for number in range(repetitions):
             _say(f"engine: {number + 1} of {repetitions}, {counts} legs for {seconds:g} s each")
             for count in counts:

@@ -15,6 +15,8 @@ from streamtrace.values import HOP_STEPS, STEP_MS
 RUNGS = (50, 100, 120, 150, 200, 250, 300, 350, 400)
 HOP_MS = HOP_STEPS * STEP_MS  # a decision that comes later than the next one is due is too late
 
+WARM_S = 4.0  # of two calls, before a rung is measured
+
 
 @dataclass(frozen=True, slots=True)
 class Rung:
@@ -63,7 +65,12 @@ class Ladder:
 
 
 async def climb(
-    rungs: Sequence[int], seconds: float, model: Path | None, *, confirm: bool = True
+    rungs: Sequence[int],
+    seconds: float,
+    model: Path | None,
+    *,
+    confirm: bool = True,
+    warm_s: float = WARM_S,
 ) -> Ladder:
     """Up the rungs until two in a row do not hold; then the best is tried once more.
 
@@ -72,24 +79,24 @@ async def climb(
     tried: list[Rung] = []
     held: list[Rung] = []
     for calls in rungs:
-        tried.append(await _try(calls, seconds, model))
+        tried.append(await _try(calls, seconds, model, warm_s))
         if tried[-1].holds:
             held.append(tried[-1])
         elif len(tried) > 1 and not tried[-2].holds:
             break
     while held and confirm:
-        tried.append(await _try(held[-1].calls, seconds, model))
+        tried.append(await _try(held[-1].calls, seconds, model, warm_s))
         if tried[-1].holds:
             break
         held.pop()
     return Ladder(tuple(tried), held[-1] if held else None)
 
 
-async def _try(calls: int, seconds: float, model: Path | None) -> Rung:
+async def _try(calls: int, seconds: float, model: Path | None, warm_s: float) -> Rung:
     """A server of its own, so that no rung suffers from the one before."""
     print(f"bench: {calls} paced calls for {seconds:g} s …", file=sys.stderr)
     async with local_server(*server_arguments(model), settings=EVERYBODY) as server:
-        await hold_twilio_calls(server, 2, 4.0)
+        await hold_twilio_calls(server, 2, warm_s)
         rung = Rung.of(calls, await hold_twilio_calls(server, calls, seconds))
     print(f"bench: {calls} calls: p99 {rung.p99_ms} ms, holds: {rung.holds}", file=sys.stderr)
     return rung

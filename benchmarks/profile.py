@@ -21,9 +21,8 @@ from streamtrace.demo.callers import synthetic_callers
 from streamtrace.encoder.batcher import Encoder
 from streamtrace.encoder.bundle import Bundle, load_bundle
 from streamtrace.encoder.cache import Cache
-from streamtrace.encoder.cpu import OrtStep, OrtStepRunner
+from streamtrace.encoder.cpu import OrtAnswers, OrtStep, OrtStepRunner
 from streamtrace.encoder.runner import CpuRunner, StepBatch
-from streamtrace.fusion.model import TraceModel
 from streamtrace.fusion.tracer import Answers
 from streamtrace.tracing.heard import HeardRows
 from streamtrace.values import STEP_MS
@@ -35,7 +34,7 @@ SECTIONS = (
     Section("scatter: memory put back", Cache, "scatter"),
     Section("pooling: frames into calls and windows", HeardRows, "add"),
     Section("statistics: of calls and windows", HeardRows, "statistics"),
-    Section("heads and fusion", TraceModel, "answer"),
+    Section("heads and fusion", OrtAnswers, "answer"),
     Section("answers: one by one", Answers, "each"),
     Section("between them, in the encoder's runner", OrtStepRunner, "run"),
     Section("between them, in the runner", CpuRunner, "run"),

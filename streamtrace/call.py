@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from streamtrace.audio.position import LegInput
-from streamtrace.encoder.batcher import Encoded, Encoder, Slot
+from streamtrace.encoder.batcher import Encoder, Slot
+from streamtrace.encoder.job import Encoded
 from streamtrace.errors import EncoderFailed, ProtocolViolation
 from streamtrace.events.events import CallScore, Event
 from streamtrace.events.wire import CloudEvent, cloud_event

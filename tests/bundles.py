@@ -93,7 +93,9 @@ def torch_encoder(bundle: Bundle) -> StreamingConformer:
 def _recipe_sum() -> str:
     """A sum of everything that the tiny bundle is made of."""
     root = Path(__file__).parents[1]
-    files = [*(root / "streamtrace/encoder").glob("*.py"), root / "trainer/export.py"]
+    packages = ("encoder", "fusion", "tracing")
+    files = [file for name in packages for file in (root / "streamtrace" / name).glob("*.py")]
+    files.append(root / "trainer/export.py")
     recipe = hashlib.sha256()
     for file in sorted([*files, Path(__file__)]):
         recipe.update(file.read_bytes())

@@ -135,9 +135,9 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _reexport(options: argparse.Namespace) -> None:
-    from trainer.export import reexport_step
+    from trainer.export import reexport
 
-    bundle = reexport_step(options.bundle)
+    bundle = reexport(options.bundle)
     print(f"{bundle.path}: {bundle.ref.id}, sha256 {bundle.ref.sha256}")
 
 
@@ -241,7 +241,7 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
 
     reexport = commands.add_parser(
-        "reexport", help="write a bundle's step anew, from its own weights, where it lies"
+        "reexport", help="write a bundle's graphs anew, from its own weights, where it lies"
     )
     reexport.add_argument("bundle", type=Path, help="a model directory")
     reexport.set_defaults(run=_reexport)

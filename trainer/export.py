@@ -1,4 +1,4 @@
-"""From a trained encoder and its heads to a bundle: the cached step as ONNX, weights, manifest."""
+"""From a trained encoder and its heads to a bundle: graphs in ONNX, weights, manifest."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from streamtrace.encoder.bundle import (
+    ANSWERS_FILE,
     CARD_FILE,
     ENCODER_FILE,
     FORMAT,
+    GRAPH_FILES,
     HEADS_FILE,
     LISTED_FILES,
     MANIFEST_FILE,
@@ -33,10 +35,21 @@ from streamtrace.encoder.bundle import (
     STEP_FILE,
     Bundle,
     load_bundle,
+    read_trace_model,
 )
 from streamtrace.encoder.conformer import EncoderConfig, StreamingConformer
-from streamtrace.encoder.cpu import OrtStep, step_inputs, step_outputs
+from streamtrace.encoder.cpu import (
+    ANSWERS_INPUTS,
+    ANSWERS_OUTPUTS,
+    OrtAnswers,
+    OrtStep,
+    step_inputs,
+    step_outputs,
+)
+from streamtrace.encoder.gpu_answers import DeviceModel
 from streamtrace.encoder.step import CachedStep, LayerState, Memory
+from streamtrace.errors import BundleError
+from streamtrace.fusion.model import TraceModel
 from streamtrace.values import CONTEXT_SAMPLES, STEP_SAMPLES
 
 PARITY_BATCHES = (1, 3, 8)
@@ -86,6 +99,33 @@ def step_disagreement(encoder: StreamingConformer, path: Path) -> float:
     return float(np.max([_disagreement(step, exported, batch) for batch in PARITY_BATCHES]))
 
 
+def export_answers(model: TraceModel, path: Path) -> None:
+    """Write heads and fusion as ONNX and hold them against the model's own, in numpy.
+
+    Dynamic is the number of stretches and nothing else. Raises `ExportFailed` as `export_step`.
+    """
+    said = DeviceModel(model, torch.device("cpu")).eval()
+    stretches = {0: torch.export.Dim("stretches", min=1, max=1 << 16)}
+    with _quiet_exporter():
+        torch.onnx.export(  # pyright: ignore[reportUnknownMemberType]
+            said,
+            (torch.rand(2, 2 * model.width), torch.tensor([40, 400])),
+            path,
+            input_names=list(ANSWERS_INPUTS),
+            output_names=list(ANSWERS_OUTPUTS),
+            dynamic_shapes=(stretches, stretches),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    onnx.checker.check_model(str(path), full_check=True)  # pyright: ignore[reportUnknownMemberType]
+    try:
+        OrtAnswers(path, model)
+    except BundleError as cause:
+        path.unlink()
+        raise ExportFailed(str(cause)) from cause
+
+
 def write_bundle(
     out_dir: Path,
     *,
@@ -116,24 +156,28 @@ def write_bundle(
         weights = {name: tensor.numpy() for name, tensor in encoder.state_dict().items()}
         tensors = {name: np.ascontiguousarray(heads[name]) for name in heads}
         (made / ENCODER_FILE).write_bytes(save(weights))
-        (made / HEADS_FILE).write_bytes(save(tensors))
+        packed = save(tensors)
+        (made / HEADS_FILE).write_bytes(packed)
+        model = read_trace_model(out_dir, metadata, packed, sha256="")
         export_step(encoder, made / STEP_FILE)
+        export_answers(model, made / ANSWERS_FILE)
         _put_in_place(made, out_dir)
 
 
-def reexport_step(bundle_dir: Path) -> Bundle:
-    """Write a bundle's step anew from its own weights, for the contract that this version reads.
+def reexport(bundle_dir: Path) -> Bundle:
+    """Write a bundle's graphs anew from its own weights, for the contracts that this version reads.
 
-    Everything else stays as it is, but for the step's sum in the manifest and so the bundle's own.
+    Everything else stays as it is, but for their sums in the manifest and so the bundle's own.
     """
     bundle_dir = bundle_dir.resolve()
-    bundle = load_bundle(bundle_dir)
+    bundle = load_bundle(bundle_dir, with_graphs=False)
     with tempfile.TemporaryDirectory(prefix=f".{bundle_dir.name}-", dir=bundle_dir.parent) as to:
         made = Path(to) / "new"
         made.mkdir()
-        for name in LISTED_FILES:
+        for name in set(LISTED_FILES).difference(GRAPH_FILES):
             shutil.copyfile(bundle_dir / name, made / name)
         export_step(encoder_of(bundle), made / STEP_FILE)
+        export_answers(bundle.trace_model, made / ANSWERS_FILE)
         _put_in_place(made, bundle_dir)
     return load_bundle(bundle_dir)
 

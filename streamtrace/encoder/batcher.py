@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
 import numpy as np
 
 from streamtrace.encoder.backend import GPU_RULE, ON_CPU, Backend, open_runner
 from streamtrace.encoder.bundle import Bundle
+from streamtrace.encoder.job import Encoded, Job
 from streamtrace.encoder.runner import StepBatch, StepRunner
 from streamtrace.encoder.schedule import BatchRule, Schedule
 from streamtrace.encoder.slots import Lease, Slots
@@ -29,37 +30,6 @@ CPU_RULE = BatchRule(most=16, budget_s=0.020, spread_s=0.04)
 _Answered: TypeAlias = Future[list[Answer | None]]
 
 MOST_WAITS = 4096  # remembered for whoever judges the load
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
-    """What a step led to, and how long it waited and ran."""
-
-    traced: Traced
-    queue_ms: float
-    encode_ms: float
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One step, or the wish to know what is known without one, and whoever waits for it."""
-
-    lease: Lease
-    step: Step | None
-    asked_at_s: float
-    answer: asyncio.Future[Encoded] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-
-    def resolve(self, encoded: Encoded) -> None:
-        """Answer, unless the waiter has gone."""
-        if not self.answer.done():
-            self.answer.set_result(encoded)
-
-    def fail(self, reason: str) -> None:
-        """Answer with `EncoderFailed`, unless the waiter has gone."""
-        if not self.answer.done():
-            self.answer.set_exception(EncoderFailed(reason))
 
 
 class Slot:
@@ -117,6 +87,7 @@ class Encoder:
         self._schedule = Schedule(rule)
         self._waiting: dict[int, Job] = {}  # by row
         self._timer: asyncio.TimerHandle | None = None
+        self._next_look_s = math.inf  # when it goes off
         self._still = asyncio.Event()  # nothing waits and nothing runs
         self._is_pump_due = False
         self._is_open = False
@@ -210,15 +181,30 @@ class Encoder:
             raise EncoderFailed("its slot was released")
         job = Job(lease, step, self._now())
         self._waiting[lease.row] = job
-        self._schedule.add(lease.row, self._loop.time())
-        if not self._is_pump_due:  # whoever comes in the same turn of the loop comes along
-            self._is_pump_due = True
+        is_worth_a_look = self._add(lease.row)
+        if is_worth_a_look and not self._is_pump_due:
+            self._is_pump_due = True  # whoever comes in the same turn of the loop comes along
             self._loop.call_soon(self._pump)
         try:
             return await job.answer
         finally:
             if self._waiting.get(lease.row) is job:  # the waiter was cancelled before its turn
                 self._withdraw(lease.row)
+
+    def _add(self, row: int) -> bool:
+        """To those who wait -> whether that can change when the next batch fires: mostly not."""
+        now_s = self._loop.time()
+        own_look_s = self._schedule.add(row, now_s)
+        if self._schedule.batches >= self.workers:
+            return False  # the end of a batch is followed by a look
+        if own_look_s < self._next_look_s:
+            return True
+        return self._schedule.fires_early(now_s, others=self._others)
+
+    @property
+    def _others(self) -> int:
+        """Legs whose next step could still come along: it neither waits nor runs."""
+        return self._slots.in_use - len(self._waiting) - self._schedule.rows_running
 
     def _withdraw(self, row: int) -> Job | None:
         self._schedule.remove(row)
@@ -228,18 +214,19 @@ class Encoder:
         """Start every batch that fires now, and set the clock for the next look."""
         self._is_pump_due = False
         while self._schedule.batches < self.workers:
-            others = self._slots.in_use - len(self._waiting) - self._schedule.rows_running
-            rows = self._schedule.take(self._loop.time(), others=others, at_once=self._closing)
+            rows = self._schedule.take(
+                self._loop.time(), others=self._others, at_once=self._closing
+            )
             if not rows:
                 break
             self._start([self._waiting.pop(row) for row in rows])
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._next_look_s = None, math.inf
         if self._schedule.batches < self.workers:
             look_s = self._schedule.next_look_s()
             if look_s is not None:
-                self._timer = self._loop.call_at(look_s, self._pump)
+                self._timer, self._next_look_s = self._loop.call_at(look_s, self._pump), look_s
 
     def _start(self, batch: list[Job]) -> None:
         for job in batch:

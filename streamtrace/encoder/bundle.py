@@ -1,10 +1,10 @@
-"""A model directory: metadata, weights and the exported step, verified before anything is used."""
+"""A model directory: metadata, weights and what was exported, verified before anything is used."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -24,9 +24,11 @@ METADATA_FILE = "bundle.json"
 ENCODER_FILE = "encoder.safetensors"
 HEADS_FILE = "heads.safetensors"
 STEP_FILE = "step.onnx"
+ANSWERS_FILE = "answers.onnx"
 CARD_FILE = "MODEL_CARD.md"
 MANIFEST_FILE = "manifest.json"
-LISTED_FILES = (METADATA_FILE, ENCODER_FILE, HEADS_FILE, STEP_FILE, CARD_FILE)
+GRAPH_FILES = (STEP_FILE, ANSWERS_FILE)  # made of the weights, so `reexport` can make them anew
+LISTED_FILES = (METADATA_FILE, ENCODER_FILE, HEADS_FILE, *GRAPH_FILES, CARD_FILE)
 
 ANEW = "copy or export the bundle anew"
 
@@ -51,6 +53,11 @@ class Bundle:
         return self.path / STEP_FILE
 
     @property
+    def answers_path(self) -> Path:
+        """The exported heads and fusion: what `trace_model` answers, as a graph."""
+        return self.path / ANSWERS_FILE
+
+    @property
     def card_path(self) -> Path:
         """What the model is good for and what not, for people."""
         return self.path / CARD_FILE
@@ -61,23 +68,35 @@ def default_bundle_path() -> Path:
     return Path(str(resources.files("streamtrace") / "models" / "default"))
 
 
-def load_bundle(path: Path | None = None) -> Bundle:
-    """Load a bundle, or the packaged one; every file is checked against the manifest first."""
+def load_bundle(path: Path | None = None, *, with_graphs: bool = True) -> Bundle:
+    """Load a bundle, or the packaged one; every file is checked against the manifest first.
+
+    Whoever is about to make its graphs anew can do without them.
+    """
     path = path or default_bundle_path()
     manifest = _read(path, MANIFEST_FILE)
-    files = verify_files(path, manifest)
+    needed = [name for name in LISTED_FILES if with_graphs or name not in GRAPH_FILES]
+    files = verify_files(path, manifest, needed)
     metadata = _parse(path / METADATA_FILE, files[METADATA_FILE])
     if metadata.get("format") != FORMAT:
         raise BundleError(
             f"{path / METADATA_FILE}: format {metadata.get('format')!r}, this version reads "
             f"{FORMAT}: export the bundle anew or install the version that made it"
         )
+    sha256 = hashlib.sha256(manifest).hexdigest()
+    trace_model = read_trace_model(path, metadata, files[HEADS_FILE], sha256=sha256)
+    return Bundle(path, trace_model.ref, trace_model, metadata)
+
+
+def read_trace_model(
+    path: Path, metadata: Mapping[str, Any], heads: bytes, *, sha256: str
+) -> TraceModel:
+    """The numpy half of the bundle at `path`, out of its metadata and heads.safetensors."""
     try:
-        ref = ModelRef(str(metadata["id"]), hashlib.sha256(manifest).hexdigest())
-        trace_model = TraceModel.from_tensors(
-            ref,
+        return TraceModel.from_tensors(
+            ModelRef(str(metadata["id"]), sha256),
             _catalog(metadata["catalog"]),
-            load_tensors(files[HEADS_FILE]),
+            load_tensors(heads),
             FusionParams.from_dict(metadata["fusion"]),
             Policy.from_dict(metadata["policy"]),
         )
@@ -85,16 +104,17 @@ def load_bundle(path: Path | None = None) -> Bundle:
         raise BundleError(f"{path}: {cause}") from cause
     except (SafetensorError, AttributeError, KeyError, TypeError) as cause:
         raise BundleError(f"{path}: {type(cause).__name__} {cause}: {ANEW}") from cause
-    return Bundle(path, ref, trace_model, metadata)
 
 
-def verify_files(path: Path, manifest: bytes) -> dict[str, bytes]:
+def verify_files(
+    path: Path, manifest: bytes, needed: Sequence[str] = LISTED_FILES
+) -> dict[str, bytes]:
     """The bytes of every file that the manifest lists, each with the sum that it should have."""
     listed = _parse(path / MANIFEST_FILE, manifest).get("files")
     if not isinstance(listed, dict):
         raise BundleError(f"{path / MANIFEST_FILE}: no table `files`: {ANEW}")
     sums = cast("dict[str, object]", listed)
-    if unlisted := [name for name in LISTED_FILES if name not in sums]:
+    if unlisted := [name for name in needed if name not in sums]:
         raise BundleError(f"{path / MANIFEST_FILE}: {', '.join(unlisted)} not listed: {ANEW}")
     found: dict[str, bytes] = {}
     for name, expected in sums.items():

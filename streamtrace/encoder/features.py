@@ -104,12 +104,16 @@ class Spectrum(nn.Module):
         cosine, sine = folded_matrices()
         self.register_buffer("cosine", torch.as_tensor(cosine), persistent=False)
         self.register_buffer("sine", torch.as_tensor(sine), persistent=False)
+        # As a product, which is exact: runtimes pick one number at a time to turn a block around.
+        mirror = torch.eye(BLOCK_SAMPLES).flip(0).contiguous()
+        self.register_buffer("mirror", mirror, persistent=False)
         self.cosine: Tensor
         self.sine: Tensor
+        self.mirror: Tensor
 
     def forward(self, pcm: Tensor) -> Spectra:
         """Every 10 ms, and half-way between."""
-        blocks, mirrored = _blocks(pcm)
+        blocks, mirrored = self._blocks(pcm)
         count = blocks.shape[1] // 4 - 1  # M
         real, imaginary = self._windows(blocks, mirrored, 0, count)
         # Nothing reads the first window between, and there is none behind the last.
@@ -118,7 +122,7 @@ class Spectrum(nn.Module):
 
     def power(self, pcm: Tensor) -> Tensor:
         """[B, M, BINS] in units of PHASE_FLOOR: what features need, at half the cost."""
-        blocks, mirrored = _blocks(pcm)
+        blocks, mirrored = self._blocks(pcm)
         real, imaginary = self._windows(blocks, mirrored, 0, blocks.shape[1] // 4 - 1)
         return real * real + imaginary * imaginary
 
@@ -139,11 +143,10 @@ class Spectrum(nn.Module):
         near = mirrored.index_select(1, before).reshape(shape)
         return (far + near) @ self.cosine, (far - near) @ self.sine
 
-
-def _blocks(pcm: Tensor) -> tuple[Tensor, Tensor]:
-    """[B, T] -> blocks of 2.5 ms [B, T / 40, 40], and each of them backwards."""
-    blocks = pcm.reshape(pcm.shape[0], -1, BLOCK_SAMPLES)
-    return blocks, blocks.flip(-1)
+    def _blocks(self, pcm: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, T] -> blocks of 2.5 ms [B, T / 40, 40], and each of them backwards."""
+        blocks = pcm.reshape(pcm.shape[0], -1, BLOCK_SAMPLES)
+        return blocks, blocks @ self.mirror
 
 
 class Features(nn.Module):

@@ -256,7 +256,7 @@ class GpuRunner:
         def work() -> None:
             with torch.no_grad():
                 pooled, speech_ms = self._heard.statistics(known)
-                fused = self._model.answer(pooled.flatten(0, 1), speech_ms.flatten())
+                fused = self._model(pooled.flatten(0, 1), speech_ms.flatten())
                 for name, part in fused._asdict().items():
                     made[name].copy_(part.view(made[name].shape))
                 made["speech_ms"].copy_(speech_ms)

@@ -1,4 +1,7 @@
-"""From statistics to answers on the device: a `TraceModel`'s own arrays, moved there once."""
+"""From statistics to answers in torch, with a `TraceModel`'s own arrays, moved there once.
+
+What is exported to ONNX beside the step, and what a GPU captures.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from streamtrace.fusion.fuse import FAMILY_FLOOR, UNKNOWN_LEAST, UNKNOWN_MOST
@@ -28,10 +31,11 @@ class DeviceFused(NamedTuple):
     novelty: Tensor  # [N]
 
 
-class DeviceModel:
+class DeviceModel(nn.Module):
     """Says what its `TraceModel` says, for many stretches at once."""
 
     def __init__(self, model: TraceModel, place: torch.device) -> None:
+        super().__init__()
         heads = model.heads
         self._fusion = model.fusion
         self._learned = _Member(heads.learned, place)
@@ -42,7 +46,7 @@ class DeviceModel:
         self._gallery = _Gallery(model.gallery, place)
         self._membership = _moved(model.membership, place)  # [S, F]
 
-    def answer(self, statistics: Tensor, speech_ms: Tensor) -> DeviceFused:
+    def forward(self, statistics: Tensor, speech_ms: Tensor) -> DeviceFused:
         """[N, 2D], [N] -> answers [N]."""
         mean, deviation = statistics.chunk(2, dim=-1)
         cut = self._cut
@@ -121,7 +125,7 @@ class _Member:
 class _Ensemble:
     def __init__(self, ensemble: Ensemble, place: torch.device) -> None:
         self._shape = ensemble.embed_weight.shape  # members, hidden units, embedding
-        self._mean, self._scale = _moved(ensemble.mean, place), _moved(ensemble.scale, place)
+        self._mean, self._scale = _moved(ensemble.mean, place), _moved(1 / ensemble.scale, place)
         self._first_weight = _moved(ensemble.first_weight.matrix, place)
         self._hidden_bias = _moved(ensemble.hidden_bias, place)
         self._embed_weight = _moved(ensemble.embed_weight, place)
@@ -134,7 +138,7 @@ class _Ensemble:
     def __call__(self, statistics: Tensor) -> tuple[Tensor, _Said]:
         """[N, K] -> embedding [N, M * E] of length 1, and what the members say on average."""
         members, units, size = self._shape
-        x = (statistics - self._mean) / self._scale
+        x = (statistics - self._mean) * self._scale
         x = x.clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
         first, joined = x @ self._first_weight, members * units
         hidden = functional.relu(first[:, :joined] + self._hidden_bias)
@@ -154,20 +158,40 @@ class _Ensemble:
 
 
 class _Gallery:
+    """Owners with equally many prototypes side by side: the nearest of each is a maximum then."""
+
     def __init__(self, gallery: Gallery, place: torch.device) -> None:
-        self._prototypes = _moved(gallery.prototypes.T, place)  # [E, P]
-        ends = [*gallery.starts[1:].tolist(), len(gallery.prototypes)]
-        owner = np.repeat(gallery.owners, np.array(ends) - gallery.starts)
-        self._owner = torch.tensor(owner, device=place)  # [P]
-        self._count = gallery.sources + 1
+        counts = np.diff([*gallery.starts, len(gallery.prototypes)])
+        columns: list[npt.NDArray[np.int64]] = []
+        owners: list[int] = []  # in the order in which their maxima come
+        self._groups: list[tuple[int, int]] = []  # how many prototypes each of how many owners has
+        sizes: list[int] = np.unique(counts).tolist()
+        for count in sizes:
+            group = np.flatnonzero(counts == count)
+            places: npt.NDArray[np.int64] = gallery.starts[group] + np.arange(count)[:, None]
+            columns.append(places.reshape(-1))
+            owners += gallery.owners[group].tolist()
+            self._groups.append((count, len(group)))
+        self._prototypes = _moved(gallery.prototypes[np.concatenate(columns)].T, place)  # [E, P]
+        without = sorted({*range(gallery.sources + 1)}.difference(owners))
+        self._without = len(without)
+        order = np.argsort([*owners, *without])
+        is_in_order = bool((order[1:] > order[:-1]).all())
+        self._order = None if is_in_order else torch.tensor(order, device=place)
 
     def __call__(self, embedding: Tensor) -> Tensor:
         """[N, E] -> [N, S + 1]: the cosine to each owner's nearest prototype."""
         cosine = embedding @ self._prototypes
-        nearest = cosine.new_full((cosine.shape[0], self._count), NO_PROTOTYPE)
-        owner = self._owner.expand_as(cosine)
-        # The greatest is the same in whatever order threads come upon it.
-        return nearest.scatter_reduce(1, owner, cosine, "amax")
+        nearest: list[Tensor] = []
+        first = 0
+        for count, owners in self._groups:
+            part = cosine[:, first : first + count * owners]
+            nearest.append(part.reshape(-1, count, owners).amax(dim=1))
+            first += count * owners
+        if self._without:
+            nearest.append(torch.full_like(cosine[:, : self._without], NO_PROTOTYPE))
+        joined = torch.cat(nearest, dim=1)
+        return joined if self._order is None else joined.index_select(1, self._order)
 
 
 def _moved(array: npt.NDArray[Any], place: torch.device) -> Tensor:

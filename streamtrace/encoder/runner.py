@@ -71,14 +71,15 @@ class StepRunner(Protocol):
 
 
 class CpuRunner:
-    """A `StepRunner`: the exported step, then pooling and fusion, vectorised over the batch."""
+    """A `StepRunner`: the exported step, then pooling, and the exported answers."""
 
     def __init__(self, bundle: Bundle, *, slots: int, frames: OrtStepRunner | None = None) -> None:
         # Here, so that a machine whose GPU steps the encoder needs no ONNX Runtime.
-        from streamtrace.encoder.cpu import OrtStepRunner
+        from streamtrace.encoder.cpu import OrtAnswers, OrtStepRunner
 
         self._frames = frames or OrtStepRunner(bundle.step_path, slots=slots)
-        self._tracer = Tracer(bundle.trace_model, slots)
+        said = OrtAnswers(bundle.answers_path, bundle.trace_model)
+        self._tracer = Tracer(bundle.trace_model, slots, answer=said.answer)
 
     @property
     def state_bytes_per_row(self) -> int:

@@ -53,8 +53,8 @@ class Schedule:
         """Rows in them."""
         return len(self._running)
 
-    def add(self, row: int, now_s: float) -> None:
-        """The row's next step is ready; it has no other one waiting."""
+    def add(self, row: int, now_s: float) -> float:
+        """The row's next step is ready; it has no other one waiting -> its own `next_look_s`."""
         if row in self._due_s:
             raise ValueError(f"row {row} has a step waiting already")
         is_crowd = len(self._due_s) >= self.rule.most
@@ -62,6 +62,7 @@ class Schedule:
         self._due_s[row] = now_s + (self.rule.spread_s * place if is_crowd else 0.0)
         self._rate_hz = self._faded(now_s) + 1.0 / RATE_MEMORY_S
         self._rated_at_s = now_s
+        return self._due_s[row] + self.rule.budget_s
 
     def remove(self, row: int) -> None:
         """Whoever waited has gone."""
@@ -101,16 +102,27 @@ class Schedule:
         ]
         return min(looks, default=None)
 
+    def fires_early(self, now_s: float, *, others: int) -> bool:
+        """Whether whoever was added just now can make a batch fire before the next look is due.
+
+        Most can not: they join those who wait, and the device waits with them.
+        """
+        is_full = len(self._due_s) >= self.rule.most
+        return not self._batches and (is_full or self._is_lonely(now_s, others))
+
     def _fires(self, ready: list[int], now_s: float, others: int) -> bool:
-        rule = self.rule
-        if len(ready) >= rule.most and not self._batches:
+        if len(ready) >= self.rule.most and not self._batches:
             return True
         oldest_s = min(self._due_s[row] for row in ready)
-        if now_s + TICK_S >= oldest_s + rule.budget_s:
+        if now_s + TICK_S >= oldest_s + self.rule.budget_s:
             return True
+        return not self._batches and self._is_lonely(now_s, others)
+
+    def _is_lonely(self, now_s: float, others: int) -> bool:
+        """Too little company is on its way to be worth waiting for."""
         # A leg that is fed faster than real time comes often, and is no company for itself.
-        expected = min(self._faded(now_s) * rule.budget_s, others)
-        return self._batches == 0 and expected < rule.worth_waiting_for
+        expected = min(self._faded(now_s) * self.rule.budget_s, others)
+        return expected < self.rule.worth_waiting_for
 
     def _faded(self, now_s: float) -> float:
         return self._rate_hz * math.exp(-max(0.0, now_s - self._rated_at_s) / RATE_MEMORY_S)

@@ -26,7 +26,9 @@ async def test_each_leg_has_a_step_every_240_ms() -> None:
 
 async def test_what_is_measured_stands_under_the_keys_of_the_report() -> None:
     bundle = tiny_model().bundle
-    cost = await measure_engine(bundle, [1, 3], seconds=0.48, repetitions=2, with_peers=False)
+    cost = await measure_engine(
+        bundle, [1, 3], seconds=0.48, repetitions=2, with_peers=False, pacing_s=0.24
+    )
     found = cost.results()
     assert found["state_bytes_per_leg"].values == [CpuRunner(bundle, slots=1).state_bytes_per_row]
     for key in ("engine_cpu_ms_per_call_s", "engine_cpu_ms_per_call_s_at_1"):
@@ -37,7 +39,7 @@ async def test_what_is_measured_stands_under_the_keys_of_the_report() -> None:
 
 async def test_peers_are_set_against_us_round_by_round() -> None:
     cost = await measure_engine(
-        tiny_model().bundle, [1], seconds=0.48, repetitions=1, with_peers=False
+        tiny_model().bundle, [1], seconds=0.48, repetitions=1, with_peers=False, pacing_s=0.24
     )
     (ours,) = cost.cpu_ms_per_call_s(1).values
     cost.peers = {

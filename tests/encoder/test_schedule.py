@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from streamtrace.encoder.schedule import BatchRule, Schedule
+from streamtrace.encoder.schedule import TICK_S, BatchRule, Schedule
 
 MANY = 100  # rows that might still come
 RULE = BatchRule(most=4, budget_s=0.010)
@@ -183,3 +183,31 @@ def test_everyone_who_waits_is_taken_once_and_in_time(
         while running:
             schedule.done(running.pop())
     assert len(schedule) == 0
+
+
+@given(
+    gaps_ms=st.lists(st.integers(0, 12), min_size=1, max_size=60),
+    crowd=st.integers(0, 12),
+    others=st.integers(0, MANY),
+)
+@settings(deadline=None)
+def test_a_look_that_is_said_to_be_of_no_use_is_of_none(
+    gaps_ms: list[int], crowd: int, others: int
+) -> None:
+    """Asking when looks are due, and when `add` or `fires_early` say so, is asking often enough."""
+    schedule = Schedule(BatchRule(most=4, budget_s=0.020, spread_s=0.04))
+    busy(schedule, 1.0)
+    now_s, next_row = 1.0, 0
+    for number, gap_ms in enumerate(gaps_ms):
+        now_s += gap_ms / 1000
+        for _ in range(1 + (crowd if number == 0 else 0)):
+            look_s = schedule.next_look_s()
+            own_look_s = schedule.add(next_row, now_s)
+            next_row += 1
+            is_earlier = look_s is None or own_look_s < look_s
+            if not (is_earlier or schedule.fires_early(now_s, others=others)):
+                assert look_s is not None
+                if now_s < look_s - TICK_S:
+                    assert schedule.take(now_s, others=others) == []
+        while batch := schedule.take(now_s, others=others):
+            schedule.done(batch)

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
 
-from streamtrace.encoder.bundle import LISTED_FILES, MANIFEST_FILE, load_bundle
+from streamtrace.encoder.bundle import GRAPH_FILES, LISTED_FILES, MANIFEST_FILE, load_bundle
 from streamtrace.encoder.cache import tail_names
-from streamtrace.encoder.cpu import step_inputs, step_outputs
+from streamtrace.encoder.cpu import OrtAnswers, step_inputs, step_outputs
 from streamtrace.errors import BundleError
 from tests.bundles import (
     TINY_SOURCES,
@@ -78,10 +77,11 @@ def test_a_bundle_replaces_its_predecessor_whole(
 ) -> None:
     model = tiny_model()
 
-    def copy_step(encoder: torch.nn.Module, path: Path) -> None:
-        shutil.copy(model.bundle.step_path, path)
+    def copy_graph(model_of_it: object, path: Path) -> None:
+        shutil.copy(model.bundle.path / path.name, path)
 
-    monkeypatch.setattr(export, "export_step", copy_step)
+    monkeypatch.setattr(export, "export_step", copy_graph)
+    monkeypatch.setattr(export, "export_answers", copy_graph)
     target = tmp_path / "deep" / "bundle"
     for name in ("first", "second"):
         random_bundle(
@@ -107,18 +107,22 @@ def test_a_bundle_replaces_its_predecessor_whole(
     assert load_bundle(target).ref.id == "second"
 
 
-def test_a_step_is_written_anew_from_the_bundles_own_weights(
+def test_graphs_are_written_anew_from_the_bundles_own_weights(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tiny_bundle(tmp_path)
-    kept = {name: (path / name).read_bytes() for name in LISTED_FILES if name != "step.onnx"}
+    kept = {name: (path / name).read_bytes() for name in {*LISTED_FILES} - {*GRAPH_FILES}}
     graph = onnx.load(path / "step.onnx")
     graph.graph.doc_string = "of an earlier contract"
     onnx.save(graph, path / "step.onnx")
     sums = json.loads((path / MANIFEST_FILE).read_text())
     sums["files"]["step.onnx"] = hashlib.sha256((path / "step.onnx").read_bytes()).hexdigest()
+    del sums["files"]["answers.onnx"]  # of a version that had none
+    (path / "answers.onnx").unlink()
     (path / MANIFEST_FILE).write_text(json.dumps(sums))
-    before = load_bundle(path)
+    with pytest.raises(BundleError, match=r"answers\.onnx not listed"):
+        load_bundle(path)
+    before = load_bundle(path, with_graphs=False)
     assert main(["reexport", str(path)]) == 0
     bundle = load_bundle(path)
     assert bundle.ref.id == before.ref.id
@@ -126,5 +130,6 @@ def test_a_step_is_written_anew_from_the_bundles_own_weights(
     assert bundle.ref.sha256 in capsys.readouterr().out
     assert {name: (path / name).read_bytes() for name in kept} == kept
     assert not onnx.load(bundle.step_path).graph.doc_string
+    OrtAnswers(bundle.answers_path, bundle.trace_model)
     assert step_disagreement(encoder_of(bundle), bundle.step_path) < export.PARITY_TOLERANCE
     assert list(tmp_path.iterdir()) == [path]
