@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -33,6 +33,14 @@ class Started:
     legs: Mapping[Leg, LegFormat]
     external_id: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A leg that `Started` left open: only its first audio shows how it comes."""
+
+    leg: Leg
+    form: LegFormat
 
 
 class Media(NamedTuple):
@@ -81,7 +89,7 @@ class Ended:
     reason: EndReason
 
 
-IngestEvent: TypeAlias = Started | Media | Dtmf | Marked | Alive | Reply | Ended
+IngestEvent: TypeAlias = Started | Opened | Media | Dtmf | Marked | Alive | Reply | Ended
 
 
 class MediaStream(Protocol):
@@ -90,7 +98,7 @@ class MediaStream(Protocol):
     Dialects derive from it, for most have nothing to say.
     """
 
-    def feed(self, message: str | bytes) -> list[IngestEvent]:
+    def feed(self, message: str | bytes) -> Iterable[IngestEvent]:
         """Take one whole message; `ProtocolViolation` carries the code to close with."""
         ...
 

@@ -1,4 +1,4 @@
-"""One call over a WebSocket: a dialect reads its messages, time decides when it is given up."""
+"""One call that comes in messages, mostly over a WebSocket: a dialect reads them, time gives up."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from streamtrace.protocols.ingest import (
     LegFormat,
     Media,
     MediaStream,
+    Opened,
     Reply,
     Started,
 )
@@ -56,7 +57,7 @@ class SocketPatience:
     idle_s: float = 15.0
 
 
-class WebSocketSource:
+class MessageSource:
     """An `AudioSource`. Its owner tells it of every message, iterates it, and closes it.
 
     Taking a message never waits for the engine: the ring drops what is too old. `violation` is
@@ -78,6 +79,7 @@ class WebSocketSource:
         self._ring = ring
         self._say = say
         self._inputs: dict[Leg, PendingAudio] = {}
+        self._forms: dict[Leg, LegFormat] = {}  # of legs opened late, until their first audio
         self._ending: EndReason | None = None
         self._is_over = False
         self._loop = asyncio.get_running_loop()
@@ -97,25 +99,6 @@ class WebSocketSource:
     async def began(self) -> Started | None:
         """What the stream said of itself; None if it ended before it began."""
         return await asyncio.shield(self._began)
-
-    async def read(self, socket: Socket) -> None:
-        """Take what the socket receives, to its end; for servers that only speak ASGI."""
-        try:
-            while not (self.gone.done() if self._stream.parting_s else self._is_over):
-                self.take_event(await socket.receive())
-        finally:
-            self.close()
-
-    def take_event(self, event: Mapping[str, Any]) -> None:
-        """A message as an ASGI event, or the far side's going."""
-        if event["type"] == "websocket.disconnect":
-            if not self.gone.done():
-                self.gone.set_result(None)
-            self._leave(event)
-        elif (text := event.get("text")) is not None:
-            self.take(text)
-        else:
-            self.take(bytes(event.get("bytes") or b""))
 
     def take(self, message: str | bytes) -> None:
         """A whole message; behind the end it means nothing but what the far side is owed for it."""
@@ -153,6 +136,8 @@ class WebSocketSource:
             for leg, form in started.legs.items():
                 yield LegOpened(leg, form.codec, form.rate_hz)
         async for audio in self._ring:
+            if (form := self._forms.pop(audio.leg, None)) is not None:
+                yield LegOpened(audio.leg, form.codec, form.rate_hz)
             yield audio
         if self.violation is not None:
             raise self.violation
@@ -165,23 +150,14 @@ class WebSocketSource:
                 if isinstance(event, Reply):
                     self._say(event.text)
 
-    def _leave(self, event: Mapping[str, Any]) -> None:
+    def leave(self, reason: EndReason) -> None:
         """The far side has gone; what its dialect held back for a late frame still counts."""
         if self._is_over:
             return
         for held in self._stream.flush():
             self._take(held)
-        self._ending = self._goodbye(event)
+        self._ending = reason
         self.close()
-
-    def _goodbye(self, event: Mapping[str, Any]) -> EndReason:
-        """A broken connection comes as 1005 too, but only a real close frame has a reason."""
-        code = event.get("code", 1006)
-        if code == 1009:  # the server's own close: its limit is the settings'
-            self.violation = ProtocolViolation("a message is larger than this server takes", 1009)
-            return EndReason.PROTOCOL_ERROR
-        closed = code in GOODBYES and event.get("reason") is not None
-        return EndReason.HUNG_UP if closed else EndReason.SOURCE_LOST
 
     def _take(self, event: IngestEvent) -> None:
         if isinstance(event, Media):  # fifty a second, and everything else is rare
@@ -197,6 +173,9 @@ class WebSocketSource:
             self._look_at_the_time()
             self._inputs = {leg: _pending(form) for leg, form in event.legs.items()}
             self._began.set_result(event)
+        elif isinstance(event, Opened):
+            self._inputs[event.leg] = _pending(event.form)
+            self._forms[event.leg] = event.form
         elif isinstance(event, Alive):
             self._heard_s = self._loop.time()
         elif isinstance(event, Reply):
@@ -219,6 +198,42 @@ class WebSocketSource:
         else:
             self._ending = self._waiting_for
             self.close()
+
+
+class WebSocketSource(MessageSource):
+    """A `MessageSource` whose far side goes with a close frame."""
+
+    async def read(self, socket: Socket) -> None:
+        """Take what the socket receives, to its end; for servers that only speak ASGI."""
+        try:
+            while not (self.gone.done() if self._stream.parting_s else self._is_over):
+                self.take_event(await socket.receive())
+        finally:
+            self.close()
+
+    def take_event(self, event: Mapping[str, Any]) -> None:
+        """A message as an ASGI event, or the far side's going."""
+        if event["type"] == "websocket.disconnect":
+            if not self.gone.done():
+                self.gone.set_result(None)
+            self._leave(event)
+        elif (text := event.get("text")) is not None:
+            self.take(text)
+        else:
+            self.take(bytes(event.get("bytes") or b""))
+
+    def _leave(self, event: Mapping[str, Any]) -> None:
+        if not self._is_over:
+            self.leave(self._goodbye(event))
+
+    def _goodbye(self, event: Mapping[str, Any]) -> EndReason:
+        """A broken connection comes as 1005 too, but only a real close frame has a reason."""
+        code = event.get("code", 1006)
+        if code == 1009:  # the server's own close: its limit is the settings'
+            self.violation = ProtocolViolation("a message is larger than this server takes", 1009)
+            return EndReason.PROTOCOL_ERROR
+        closed = code in GOODBYES and event.get("reason") is not None
+        return EndReason.HUNG_UP if closed else EndReason.SOURCE_LOST
 
 
 def _pending(form: LegFormat) -> PendingAudio:
