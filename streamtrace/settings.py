@@ -96,6 +96,17 @@ class Settings(BaseSettings):
     announced_s: float = Field(
         60.0, gt=0, le=3600, description="How long an announced call may take to come."
     )
+    audiosocket_port: int | None = Field(
+        None, ge=0, le=65_535, description="TCP port for AudioSocket; none: off, 0: a free one."
+    )
+    audiosocket_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address for AudioSocket, which has neither authentication nor TLS.",
+    )
+    audiosocket_requires_announcement: bool = Field(
+        True, description="Take AudioSocket calls only after `POST /v1/calls` with their UUID."
+    )
     frame_limit_bytes: int = Field(
         65_536, ge=1024, le=16_777_216, description="Largest WebSocket message taken."
     )

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import islice
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from streamtrace.events.wire import padded
+from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
+from streamtrace.server.credentials import require_token
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.problems import Refusal
 from streamtrace.server.query import whole_number
-from streamtrace.server.state import ServerState
+from streamtrace.server.state import ANNOUNCED, ServerState
 from streamtrace.server.streams import NO_SUCH_CALL, Streams
-from streamtrace.server.views import Announcement, CallPage, CallState, CallView, EventPage
+from streamtrace.server.views import (
+    AnnouncedView,
+    Announcement,
+    CallPage,
+    CallState,
+    CallView,
+    EventPage,
+)
 from streamtrace.sinks.sse import MEDIA_TYPE as SSE
 
 MOST_CALLS = 1_000
@@ -32,8 +43,8 @@ def routes(state: ServerState) -> APIRouter:
         calls.announce,
         methods=["POST"],
         status_code=201,
-        response_model=CallView,
-        responses={409: PROBLEM, 422: PROBLEM, 503: PROBLEM},
+        response_model=AnnouncedView,
+        responses={401: PROBLEM, 409: PROBLEM, 422: PROBLEM, 503: PROBLEM},
     )
     router.add_api_route(
         "", calls.list_calls, methods=["GET"], response_model=CallPage, responses={422: PROBLEM}
@@ -62,12 +73,25 @@ class Calls:
         self._state = state
         self._streams = Streams(state)
 
-    async def announce(self, announcement: Announcement) -> Response:
-        """Expect a call: its events can be followed before it comes."""
-        live = self._state.announce(announcement.external_id, announcement.line)
+    async def announce(self, announcement: Announcement, request: Request) -> Response:
+        """Expect a call, once: its events can be followed before it comes."""
+        state = self._state
+        require_token(request, state.settings)
+        external_id = announcement.external_id
+        if announcement.protocol == AUDIOSOCKET:
+            if state.settings.audiosocket_port is None:
+                raise Refusal(422, "protocol: AudioSocket is off here; set audiosocket_port")
+            external_id = _uuid(external_id)
+        live = state.announce(external_id, announcement.line, announcement.protocol or ANNOUNCED)
         if live is None:
             raise Refusal(409, "a call with this external_id is announced or live already")
-        return _json(live.view(), 201, {"location": f"/v1/calls/{live.id}"})
+        expires = state.clock.utc() + timedelta(seconds=state.settings.announced_s)
+        view = AnnouncedView(
+            **dict(live.view()),
+            expires=expires.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            audiosocket_port=state.settings.audiosocket_port,
+        )
+        return _json(view, 201, {"location": f"/v1/calls/{live.id}"})
 
     async def list_calls(
         self,
@@ -114,6 +138,14 @@ class Calls:
         if live is None:
             raise Refusal(404, NO_SUCH_CALL)
         return live
+
+
+def _uuid(text: str) -> str:
+    """In the one form that it has in events."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise Refusal(422, "external_id: want a UUID, which is all that AudioSocket says") from None
 
 
 def _json(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

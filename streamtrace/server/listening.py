@@ -28,6 +28,22 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
+def bind_audiosocket(settings: Settings, *, shared: bool = False) -> socket.socket | None:
+    """A socket that has the address for AudioSocket, if it is on."""
+    if settings.audiosocket_port is None:
+        return None
+    try:
+        return bind(settings.audiosocket_host, settings.audiosocket_port, shared=shared)
+    except CannotListen as cause:
+        raise CannotListen(f"audiosocket_host, audiosocket_port: {cause}") from None
+
+
+def with_port_of(audiosocket: socket.socket | None, settings: Settings) -> Settings:
+    """The settings with the port that was taken, where any free one was wanted."""
+    port = None if audiosocket is None else audiosocket.getsockname()[1]
+    return settings.model_copy(update={"audiosocket_port": port})
+
+
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """A socket that has the address; `shared` with others of this user that say so too."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -10,9 +10,10 @@ import gc
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
-from streamtrace.server.listening import check_tls, listen
+from streamtrace.server.listening import bind_audiosocket, check_tls, listen
 from streamtrace.settings import Settings
 
 INTERRUPTED = 130
@@ -24,12 +25,15 @@ Serving: TypeAlias = Callable[[asyncio.Event, Callable[[str], None]], Coroutine[
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM (0) or Ctrl-C (130); raises what is wrong before the first request."""
     check_tls(settings)
-    with listen(settings.host, settings.port) as listener:
+    with (
+        listen(settings.host, settings.port) as listener,
+        bind_audiosocket(settings) or nullcontext() as audiosocket,
+    ):
 
         async def serving(stop: asyncio.Event, on_ready: Callable[[str], None]) -> None:
             from streamtrace.server.serving import serve_until
 
-            await serve_until(stop, settings, listener, on_ready=on_ready)
+            await serve_until(stop, settings, listener, on_ready=on_ready, audiosocket=audiosocket)
 
         return run_until_told(settings, serving)
 

@@ -13,8 +13,9 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from streamtrace.server.audiosocket import taking_audiosocket
 from streamtrace.server.direct import DirectWebSocket
-from streamtrace.server.listening import base_url
+from streamtrace.server.listening import base_url, with_port_of
 from streamtrace.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,24 +34,32 @@ async def serve_until(
     *,
     on_ready: Callable[[str], None],
     engine: Engine | None = None,
+    audiosocket: socket.socket | None = None,
 ) -> None:
     """Serve on the listener until `stop` is set, then drain; `on_ready` is told the base URL.
 
-    The engine is the settings' own, unless a measurement brings another.
+    `audiosocket` is bound to where AudioSocket is taken, if it is. The engine is the settings'
+    own, unless a measurement brings another.
     """
     # Here, for ingest processes use the rest of this module and have no engine.
     from streamtrace.server.app import create_app
+    from streamtrace.server.local import LocalSwitchboard
     from streamtrace.server.state import ServerState
 
     if engine is None:
         engine = open_engine(settings)
-    async with engine, ServerState(settings, engine) as state:
+    settings = with_port_of(audiosocket, settings)
+    async with (
+        engine,
+        ServerState(settings, engine) as state,
+        taking_audiosocket(LocalSwitchboard(state), audiosocket),
+    ):
         url = base_url(settings, listener)
         server = DrainingServer(
             config(settings, create_app(state)),
             state,
             stop,
-            lambda: tell_ready(engine, url, on_ready),
+            lambda: tell_ready(engine, url, on_ready, settings),
         )
         await server.serve([listener])
 
@@ -68,9 +77,14 @@ def open_engine(settings: Settings) -> Engine:
     )
 
 
-def tell_ready(engine: Engine, url: str, on_ready: Callable[[str], None]) -> None:
+def tell_ready(
+    engine: Engine, url: str, on_ready: Callable[[str], None], settings: Settings
+) -> None:
     """Where it listens comes first: whoever starts a server reads that line."""
     on_ready(url)
+    if settings.audiosocket_port is not None:
+        host, port = settings.audiosocket_host, settings.audiosocket_port
+        log.info("taking audiosocket", host=host, port=port)
     log.info("encoder chosen", device=engine.backend.device, why=engine.backend.text)
 
 

@@ -14,6 +14,7 @@ from streamtrace.admission import Admission
 from streamtrace.engine import Engine, drive, new_call_id
 from streamtrace.errors import CallRejected, EngineFull, StreamTraceError
 from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
+from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.load import watch_load
 from streamtrace.server.registry import Registry
@@ -26,7 +27,8 @@ from streamtrace.values import EndReason
 
 log = structlog.get_logger()
 
-ANNOUNCED = "announced"  # the protocol of a call until it has come
+ANNOUNCED = "announced"  # the protocol of a call until it has come, unless it is known before
+NOT_ANNOUNCED = "no call with this UUID is expected: announce it first with POST /v1/calls"
 FAILED_IN_A_ROW = 3  # batches; one can fail by what is in it, a lost GPU fails all that come
 DELIVERY_SHARE = 0.25  # of the drain, for subscribers to take what was said last
 
@@ -107,12 +109,14 @@ class ServerState(OwnedTasks):
 
     # Calls
 
-    def announce(self, external_id: str, line: str | None) -> LiveCall | None:
+    def announce(
+        self, external_id: str, line: str | None, protocol: str = ANNOUNCED
+    ) -> LiveCall | None:
         """Expect a call; None if there is one with this external id."""
         self.check_room()
         if self.registry.open_with(external_id) is not None:
             return None
-        live = self._new_call(external_id, line, ANNOUNCED)
+        live = self._new_call(external_id, line, protocol)
         asyncio.get_running_loop().call_later(self.settings.announced_s, self._give_up, live)
         return live
 
@@ -123,8 +127,11 @@ class ServerState(OwnedTasks):
         refused before the upgrade.
         """
         self._check_open()
-        live = None if external_id is None else self.registry.open_with(external_id)
-        if live is None or live.state is not CallState.ANNOUNCED:
+        live = self._announced(external_id, protocol)
+        if live is None:
+            # That its UUID is expected is all that speaks for who calls by AudioSocket.
+            if protocol == AUDIOSOCKET and self.settings.audiosocket_requires_announcement:
+                raise self._rejected("unannounced", CallRejected(NOT_ANNOUNCED))
             self._check_limits(self.registry.open_calls)
             live = self._new_call(external_id, line, protocol)
         live.protocol = protocol
@@ -134,6 +141,13 @@ class ServerState(OwnedTasks):
         )
         live.attach(call)
         return live
+
+    def _announced(self, external_id: str | None, protocol: str) -> LiveCall | None:
+        """The call that was announced and may come by this protocol."""
+        live = None if external_id is None else self.registry.open_with(external_id)
+        if live is None or live.state is not CallState.ANNOUNCED:
+            return None
+        return live if live.protocol in (ANNOUNCED, protocol) else None
 
     async def run(self, source: AudioSource, live: LiveCall) -> None:
         """Drive the call to its end, whatever ends it; a drain ends it too. Raises nothing."""

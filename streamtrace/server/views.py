@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -41,6 +42,13 @@ class CallView(BaseModel, frozen=True):
     legs: list[LegView]
 
 
+class AnnouncedView(CallView, frozen=True):
+    """A call that is expected."""
+
+    expires: str = Field(description="When it is no longer expected.")
+    audiosocket_port: int | None = Field(description="Where AudioSocket is taken; none: nowhere.")
+
+
 class CallPage(BaseModel, frozen=True):
     """Calls, newest first."""
 
@@ -60,6 +68,9 @@ class Announcement(BaseModel, frozen=True, extra="forbid"):
 
     external_id: str = Field(min_length=1, max_length=256)
     line: str | None = Field(None, min_length=1, max_length=256)
+    protocol: Literal["audiosocket"] | None = Field(
+        None, description="The only one it may come by; none: any."
+    )
 
 
 class CallsFrame(BaseModel, frozen=True):

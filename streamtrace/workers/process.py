@@ -11,7 +11,8 @@ from pathlib import Path
 
 import structlog
 
-from streamtrace.server.listening import BACKLOG, bind
+from streamtrace.server.audiosocket import taking_audiosocket
+from streamtrace.server.listening import BACKLOG, bind, bind_audiosocket
 from streamtrace.server.serving import DrainingServer, config
 from streamtrace.settings import Settings
 from streamtrace.telemetry import configure_logging
@@ -94,6 +95,8 @@ class Worker:
             hearing = asyncio.create_task(self._hear())
             stack.callback(hearing.cancel)
             await stack.enter_async_context(self._board)
+            audiosocket = bind_audiosocket(self._settings, shared=True)
+            await stack.enter_async_context(taking_audiosocket(self._board, audiosocket))
             app = WorkerApp(
                 self._board,
                 ingest_app(self._board),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from streamtrace.errors import StreamTraceError
 from streamtrace.server.app import create_app
-from streamtrace.server.listening import base_url
+from streamtrace.server.listening import base_url, with_port_of
 from streamtrace.server.serving import DrainingServer, config, open_engine, tell_ready
 from streamtrace.server.state import ServerState
 from streamtrace.settings import Settings
@@ -24,9 +24,11 @@ async def serve_until(
     held: socket.socket,
     *,
     on_ready: Callable[[str], None],
+    audiosocket: socket.socket | None = None,
 ) -> None:
     """Like `server.serving.serve_until`; `held` has the port, and its workers listen there."""
     failure: StreamTraceError | None = None
+    settings = with_port_of(audiosocket, settings)  # which workers share too
     engine = open_engine(settings)
     with tempfile.TemporaryDirectory(prefix="streamtrace-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -36,7 +38,7 @@ async def serve_until(
             async with WorkerPool(state, address, folder) as pool:
                 front = Front(settings, state, pool, folder, stop)
                 url = base_url(settings, held)
-                failure = await front.serve(lambda: tell_ready(engine, url, on_ready))
+                failure = await front.serve(lambda: tell_ready(engine, url, on_ready, settings))
     if failure is not None:
         raise failure
 
