@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from streamtrace.server.doors import audiohook, pcm, twilio
+from streamtrace.server.doors import asterisk, audiohook, pcm, twilio
 from streamtrace.server.ingest import Ingest
 from streamtrace.server.switchboard import Switchboard
 
-PLATFORMS = (twilio, audiohook, pcm)
+PLATFORMS = (twilio, audiohook, pcm, asterisk)
 
 
 def routes(board: Switchboard) -> APIRouter:
