@@ -85,7 +85,7 @@ async def _hold(
 
 
 async def _hold_watched(url: str, call: HeldCall, pcm: Float32s, wait_s: float) -> None:
-    external_id = new_external_id()
+    external_id = new_external_id(call.protocol)
     following = asyncio.create_task(_follow(url, external_id, call, wait_s))
     try:
         await _hold(url, call, pcm, wait_s, external_id)

@@ -35,7 +35,7 @@ SECONDS = 8.0
 AT_ONCE = 16
 FINAL_WITHIN_S = 20.0
 MOST_DIFFERENCE = 0.02  # where the codec is lossless, or G.711 on what is G.711 already
-SETTINGS = {"max_load": 1000, "ended_calls_kept": 4096}
+SETTINGS = {"max_load": 1000, "ended_calls_kept": 4096, "audiosocket_port": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ async def through_lines(
 
 
 async def _call(url: str, way: Way, caller: Caller) -> float | None:
-    external_id = new_external_id()
+    external_id = new_external_id(way.protocol)
     following = asyncio.create_task(_final(url, external_id))
     try:
         await place_call(

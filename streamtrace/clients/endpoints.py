@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from streamtrace.errors import CallFailed
 from streamtrace.ice_hosts import is_loopback
@@ -53,12 +54,14 @@ def open_websocket(
     path: str,
     *,
     headers: Mapping[str, str] | None = None,
+    subprotocol: str | None = None,
     **query: str | int | None,
 ) -> connect:
     """Connect, as an async context manager; compression off, for it costs more than it saves."""
     return connect(
         endpoint(base_url, path, scheme="ws", **query),
         additional_headers=headers,
+        subprotocols=None if subprotocol is None else [Subprotocol(subprotocol)],
         compression=None,
         proxy=None if is_local(base_url) else True,
         open_timeout=REQUEST_TIMEOUT_S,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from uuid import UUID, uuid4
 
+from streamtrace.clients.asterisk import CODECS, call_asterisk
 from streamtrace.clients.audiohook import call_audiohook
+from streamtrace.clients.audiosocket import KINDS, call_audiosocket
 from streamtrace.clients.damage import LineDamage
 from streamtrace.clients.follow import find_call
 from streamtrace.clients.pace import Pace
@@ -21,6 +24,10 @@ CLIENTS: dict[str, CallClient] = {
     "twilio": CallClient(("pcmu",), call_twilio, parties=2),
     "pcm": CallClient(tuple(RATES_HZ), call_pcm, parties=2, has_positions=False),
     "audiohook": CallClient(("pcmu", "l16-8k"), call_audiohook, parties=2),
+    "asterisk": CallClient(tuple(CODECS), call_asterisk, has_positions=False),
+    "audiosocket": CallClient(
+        tuple(KINDS), call_audiosocket, names_by_uuid=True, has_positions=False
+    ),
 }
 PERFECT_LINE = LineDamage()
 
@@ -41,8 +48,11 @@ class PlacedCall:
     codec: str
 
 
-def new_external_id() -> str:
-    """Shaped like a platform's call id."""
+def new_external_id(protocol: str = "") -> str:
+    """Shaped like a call id of a platform that speaks the protocol."""
+    client = CLIENTS.get(protocol)
+    if client is not None and client.names_by_uuid:
+        return str(uuid4())
     return f"CA{secrets.token_hex(16)}"
 
 
@@ -86,11 +96,13 @@ async def place_call(
     client = CLIENTS[protocol]
     if callee is not None and client.parties < 2:
         raise CannotPlace(f"{protocol} carries one party a call: place two calls")
+    if client.names_by_uuid and external_id is not None and not _is_uuid(external_id):
+        raise CannotPlace(f"external_id {external_id!r}: {protocol} names its calls by a UUID")
     plan = CallPlan(
         base_url,
         pcm,
         chosen,
-        external_id or new_external_id(),
+        external_id or new_external_id(protocol),
         Pace(pace),
         damage,
         callee=callee,
@@ -99,3 +111,11 @@ async def place_call(
     await client.place(plan)
     call_id = await find_call(base_url, plan.external_id)
     return PlacedCall(call_id, plan.external_id, protocol, chosen)
+
+
+def _is_uuid(text: str) -> bool:
+    """In the form that a server gives it in events."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

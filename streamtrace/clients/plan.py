@@ -31,4 +31,5 @@ class CallClient:
     codecs: tuple[str, ...]  # the default first
     place: Callable[[CallPlan], Awaitable[None]]  # raises CallFailed where it comes to nothing
     parties: int = 1
+    names_by_uuid: bool = False  # whether a call's external id must be one
     has_positions: bool = True  # whether a frame's place is told, so that one can be lost

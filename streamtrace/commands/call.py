@@ -61,7 +61,7 @@ async def _place_and_print(
     url: str, pcm: Float32s, protocol: str, codec: str | None, damage: LineDamage
 ) -> bool:
     """Play one call, print its events -> whether a final decision was among them."""
-    external_id = new_external_id()
+    external_id = new_external_id(protocol)
     printing = asyncio.create_task(_print_events(url, external_id))
     try:
         await place_call(

@@ -64,7 +64,7 @@ async def run_demo(
 
 async def _hold(url: str, progress: Progress, console: Console) -> None:
     """Place one call and follow it; what goes wrong is kept for the table."""
-    external_id = new_external_id()
+    external_id = new_external_id(progress.call.route.protocol)
     following = asyncio.create_task(_follow(url, external_id, progress, console))
     try:
         await _place(url, progress.call, external_id)

@@ -24,5 +24,11 @@ async def fake_server(
             return None
         return connection.respond(HTTPStatus.OK, json.dumps(answers[path]))
 
-    async with serve(handler, "127.0.0.1", 0, process_request=answer) as server:
+    async with serve(
+        handler,
+        "127.0.0.1",
+        0,
+        process_request=answer,
+        select_subprotocol=lambda _, offered: offered[0] if offered else None,
+    ) as server:
         yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"

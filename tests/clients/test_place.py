@@ -13,13 +13,16 @@ from websockets.exceptions import ConnectionClosed
 
 from streamtrace.audio.g711 import decode_mulaw
 from streamtrace.clients.damage import LineDamage
+from streamtrace.clients.follow import follow_call
 from streamtrace.clients.place import CannotPlace, place_call
 from streamtrace.errors import CallFailed
+from streamtrace.protocols.asterisk import AsteriskStream
 from streamtrace.protocols.ingest import Ended, Started
 from streamtrace.protocols.pcm import PcmStream
 from streamtrace.protocols.twilio import TwilioStream
 from streamtrace.values import EndReason, Float32s
 from tests.clients.fake_server import fake_server
+from tests.live_server import live_server
 
 CALLS = {"/v1/calls": {"calls": [{"id": "call_1"}]}}
 
@@ -29,11 +32,13 @@ class Recorder:
 
     def __init__(self) -> None:
         self.path = ""
+        self.subprotocol: str | None = None
         self.messages: list[str | bytes] = []
 
     async def __call__(self, websocket: ServerConnection) -> None:
         assert websocket.request is not None
         self.path = websocket.request.path
+        self.subprotocol = websocket.subprotocol
         try:
             async for message in websocket:
                 self.messages.append(message)
@@ -101,6 +106,50 @@ async def test_lost_twilio_frames_keep_their_numbers():
     chunks = [int(m["media"]["chunk"]) for m in server.spoken if m["event"] == "media"]
     assert 60 < len(chunks) < 95
     assert chunks == sorted(chunks)
+
+
+@pytest.mark.parametrize(("codec", "size"), [("ulaw", 160), ("slin16", 640), ("slin48", 1_920)])
+async def test_an_asterisk_call(codec: str, size: int):
+    server = Recorder()
+    async with fake_server(server, CALLS) as url:
+        await place_call(
+            url, tone(0.5), protocol="asterisk", codec=codec, external_id="9.1", pace=0
+        )
+    assert server.path == "/v1/ingest/asterisk?line=demo"
+    assert server.subprotocol == "media"
+    [start] = server.spoken
+    assert (start["event"], start["channel_id"], start["format"]) == ("MEDIA_START", "9.1", codec)
+    assert start["optimal_frame_size"] == size
+    assert [len(message) for message in server.messages[1:]] == [size] * 25
+    stream = AsteriskStream({"PCMU": len, "L16": lambda payload: len(payload) // 2})
+    started, *media = [event for message in server.messages for event in stream.feed(message)]
+    assert isinstance(started, Started)
+    assert started.external_id == "9.1"
+    assert len(media) == 25
+
+
+async def test_an_audiosocket_call_is_announced_and_heard():
+    async with live_server(audiosocket_port=0) as url:
+        for codec, rate_hz in (("slin", 8_000), ("slin48", 48_000)):
+            placed = await place_call(
+                url, tone(0.5), protocol="audiosocket", codec=codec, pace=0, line="front"
+            )
+            events = [event async for event in follow_call(url, placed.external_id)]
+            assert events[0]["data"]["line"] == "front"
+            assert events[1]["data"]["rate_hz"] == rate_hz
+            assert events[-2]["data"]["duration_ms"] == 500
+            assert events[-1]["data"]["reason"] == "hung_up"
+
+
+async def test_an_audiosocket_call_that_is_not_taken():
+    with pytest.raises(CannotPlace, match="UUID"):
+        await place_call("http://x", tone(0.1), protocol="audiosocket", external_id="CA1")
+    async with live_server() as url:
+        with pytest.raises(CallFailed, match="audiosocket_port"):
+            await place_call(url, tone(0.1), protocol="audiosocket", pace=0)
+    async with live_server(audiosocket_port=0, start_timeout_s=1e-9) as url:
+        with pytest.raises(CallFailed, match="ended the audiosocket call"):
+            await place_call(url, tone(5.0), protocol="audiosocket")
 
 
 @pytest.mark.parametrize(("codec", "rate_hz"), [("l16", 16_000), ("l16-8k", 8_000)])
