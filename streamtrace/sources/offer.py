@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import cast
@@ -85,7 +86,7 @@ def read_offer(text: str, *, loopback_only: bool) -> Offer:
     # the start timeout bounds that wait.
     media.ice_candidates_complete = False
     return Offer(
-        str(description),
+        _written(description),
         codec,
         ufrag,
         payload_types,
@@ -118,14 +119,31 @@ def read_trickle(text: str) -> Trickle:
 def usable_candidates(
     candidates: list[RTCIceCandidate], *, loopback_only: bool
 ) -> list[RTCIceCandidate]:
-    """Drop TCP and mDNS, all but loopback where we offer nothing else, and what is too many."""
+    """Drop TCP, names (also of mDNS), all but loopback where we offer no more, and too many."""
     return [
         candidate
         for candidate in candidates
         if candidate.protocol.lower() == "udp"
-        and not candidate.ip.endswith(".local")
+        and _is_address(candidate.ip)
+        and 0 < candidate.port < 65_536
         and (is_loopback(candidate.ip) or not loopback_only)
     ][:MOST_CANDIDATES]
+
+
+def _written(description: SessionDescription) -> str:
+    try:
+        return str(description)
+    except Exception as cause:  # an address that none is, which the parser lets pass
+        raise OfferMalformed("the offer begins like SDP, but a value in it is none") from cause
+
+
+def _is_address(host: str) -> bool:
+    """Names are not looked up for a caller."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _only_audio(text: str) -> tuple[MediaDescription, SessionDescription]:

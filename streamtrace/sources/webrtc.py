@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiortc import (
     RTCConfiguration,
@@ -49,6 +49,8 @@ class WebRtcSettings:
     hosts: tuple[str, ...] | None = None  # addresses to offer; None: those of the machine
     loopback_only: bool = False  # drop the caller's candidates elsewhere
     ice_servers: tuple[str, ...] = ()
+    ice_username: str | None = None  # at the TURN servers
+    ice_credential: str | None = field(default=None, repr=False)
     connect_s: float = 10.0  # from the answer through ICE and DTLS
     start_s: float = 5.0  # from there to the first frame
     idle_s: float = 15.0  # losing consent takes ICE 30 s
@@ -67,7 +69,7 @@ class WebRtcSource:
         types = {*offer.payload_types, *([COMFORT_NOISE] if offer.comfort_noise else [])}
         self._leg = RtpLeg(RTP_CODECS[offer.codec], frozenset(types), offer.source)
         self._sources: set[int] = set()
-        self._seen_candidates = 0
+        self._seen_candidates = offer.sdp.count("a=candidate:")
         self._ending: EndReason | None = None
         self._waiting_for = EndReason.START_TIMEOUT
         self._give_up_at_s = clock.now() + settings.connect_s
@@ -75,7 +77,12 @@ class WebRtcSource:
         self._releasing: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[None] | None = None
         self._peer = RTCPeerConnection(
-            RTCConfiguration(iceServers=[RTCIceServer(urls=url) for url in settings.ice_servers])
+            RTCConfiguration(
+                iceServers=[
+                    RTCIceServer(url, settings.ice_username, settings.ice_credential)
+                    for url in settings.ice_servers
+                ]
+            )
         )
 
     async def answer(self) -> str:
@@ -113,7 +120,7 @@ class WebRtcSource:
         usable = usable_candidates(
             list(trickle.candidates), loopback_only=self._settings.loopback_only
         )
-        for candidate in usable[: MOST_CANDIDATES - self._seen_candidates]:
+        for candidate in usable[: max(0, MOST_CANDIDATES - self._seen_candidates)]:
             candidate.sdpMLineIndex = 0  # there is but one
             self._seen_candidates += 1
             await self._peer.addIceCandidate(candidate)
