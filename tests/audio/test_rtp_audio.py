@@ -122,3 +122,19 @@ def test_without_libopus_losses_are_gaps() -> None:
             chunks += audio.feed(Placed(960 * number, lost, 0, packet, 0.0))
     chunks += audio.flush(0.0)
     assert gaps([chunk for chunk, _ in chunks]) == [(30 * 320, 31 * 320)]
+
+
+def test_what_opus_leaves_out_in_silence_is_not_lost() -> None:
+    voice = synthetic_callers()[0].pcm[: 2 * 16_000]
+    quiet = np.concatenate([voice, np.zeros(3 * 16_000, np.float32), voice])
+    coded = encode_opus(quiet, dtx=True)
+    sent = packets("opus", coded, stamp=0)
+    # A sender leaves out what holds nothing, and its numbers go on without a hole.
+    spoken = [
+        replace(packet, stamp=960 * n, number=0) for n, packet in enumerate(sent) if coded[n][1:]
+    ]
+    numbered = [replace(packet, number=n) for n, packet in enumerate(spoken)]
+    assert len(numbered) < len(coded) - 50
+    chunks = heard("opus", [(100 + packet.stamp / 48_000, packet) for packet in numbered])
+    assert not gaps(chunks)
+    assert len(joined(chunks)) == 320 * len(coded)
