@@ -126,7 +126,11 @@ async def test_ice_servers_are_told_to_whoever_may_call() -> None:
     servers = ("stun:stun.example:3478", "turn:turn.example?transport=udp")
     # They are named and never asked: nothing here leaves loopback.
     async with session(
-        ice_servers=servers, ice_username="u", ice_credential='p"\\', webrtc_hosts=("127.0.0.1",)
+        ingest_workers=1,  # the credential reaches the process that answers
+        ice_servers=servers,
+        ice_username="u",
+        ice_credential='p"\\',
+        webrtc_hosts=("127.0.0.1",),
     ) as (client, url, answer, _calling):
         assert answer.headers["link"] == (
             '<stun:stun.example:3478>; rel="ice-server", '
