@@ -127,6 +127,8 @@ class WebRtcSource:
 
     def hang_up(self) -> None:
         """The caller said goodbye: what has been received still counts."""
+        if self._ending is EndReason.SOURCE_LOST:  # its media closed just ahead of its goodbye
+            self._ending = EndReason.HUNG_UP
         self._end_soon(EndReason.HUNG_UP, FLUSH_S)
 
     async def __aiter__(self) -> AsyncIterator[SourceItem]:

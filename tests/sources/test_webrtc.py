@@ -148,6 +148,18 @@ async def test_hanging_up():
     assert last == SourceEnded(EndReason.HUNG_UP)
 
 
+async def test_a_goodbye_just_behind_the_end_of_the_media_is_one():
+    async with caller(tone(30), "PCMU") as calling, answered(calling) as source:
+        stream = aiter(source)
+        while not isinstance(await anext(stream), LegAudio):
+            pass
+        await calling.peer.close()
+        await asyncio.sleep(0.02)
+        source.hang_up()
+        last = [item async for item in stream][-1]
+    assert last == SourceEnded(EndReason.HUNG_UP)
+
+
 async def test_hanging_up_before_anything_came():
     async with caller(tone(1), "PCMU") as calling, answered(calling) as source:
         source.hang_up()
