@@ -11,7 +11,7 @@ import tomllib
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -27,6 +27,8 @@ from streamtrace.errors import SettingsError
 
 PREFIX = "STREAMTRACE_"
 FILE = Path("streamtrace.toml")
+ICE_URL = r"^(stuns?|turns?):[!-~]+$"
+HEADER_TEXT = r"^[ -~]+$"
 
 
 class Settings(BaseSettings):
@@ -123,7 +125,26 @@ class Settings(BaseSettings):
         description="Addresses offered to WebRTC callers; none: the machine's, or loopback alone "
         "where `host` is loopback.",
     )
-    ice_servers: tuple[str, ...] = Field((), description="STUN and TURN URLs.")
+    ice_servers: tuple[Annotated[str, Field(pattern=ICE_URL)], ...] = Field(
+        (), description="STUN and TURN URLs, for this server and told to WebRTC callers."
+    )
+    ice_username: Annotated[str, Field(pattern=HEADER_TEXT)] | None = Field(
+        None, description="For the TURN servers; goes with ice_credential."
+    )
+    ice_credential: SecretStr | None = Field(
+        None, description="For the TURN servers; callers are told it, so let it be short-lived."
+    )
+    whip_requests_per_s: float = Field(
+        20.0,
+        gt=0,
+        le=100_000,
+        description="POST, PATCH and DELETE of WHIP from one address; five seconds' worth at once.",
+    )
+    overflow_url: str | None = Field(
+        None,
+        pattern=r"^https?://[!-~]+$",
+        description="Where WebRTC callers are sent (307) when this server is full.",
+    )
 
     events_kept_per_call: int = Field(
         400, ge=16, le=1_048_576, description="A call's older events are no longer held."
@@ -161,6 +182,15 @@ class Settings(BaseSettings):
                 b64decode(secret.get_secret_value(), validate=True)
             except ValueError:
                 raise ValueError(f"audiohook_keys: the secret of {key!r} is not base64") from None
+        return self
+
+    @model_validator(mode="after")
+    def _turn_login_is_a_pair(self) -> Self:
+        if (self.ice_username is None) != (self.ice_credential is None):
+            raise ValueError("ice_username and ice_credential: want both or neither")
+        secret = self.ice_credential.get_secret_value() if self.ice_credential else "x"
+        if not (secret.isascii() and secret.isprintable() and secret):
+            raise ValueError("ice_credential: want printable ASCII")
         return self
 
     @classmethod

@@ -29,6 +29,7 @@ STEP_MS = STEP_SAMPLES // SAMPLES_PER_MS
 # How sound is coded on a line, as RFC 3551 names it; L16 here is little-endian.
 PCMU = "PCMU"
 PCMA = "PCMA"
+G722 = "G722"
 L16 = "L16"
 
 

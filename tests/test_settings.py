@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -129,3 +130,23 @@ def test_a_secret_that_is_not_base64_is_not_repeated(monkeypatch: pytest.MonkeyP
     with pytest.raises(SettingsError, match="the secret of 'key' is not base64") as error:
         load_settings()
     assert "not/base64!" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"ice_username": "u"}, "ice_username and ice_credential: want both or neither"),
+        ({"ice_credential": "secret-1"}, "ice_username and ice_credential: want both or neither"),
+        ({"ice_username": "u", "ice_credential": "secret-1\r\nx: y"}, "printable ASCII"),
+        ({"ice_username": "u\r\nx: y", "ice_credential": "secret-1"}, "ice_username"),
+        ({"ice_servers": ("http://stun.example",)}, "ice_servers"),
+        ({"ice_servers": ("stun:a>; rel=x",)}, "ice_servers"),
+        ({"overflow_url": "//other.example"}, "overflow_url"),
+    ],
+)
+def test_what_goes_into_headers_is_checked_and_secrets_are_not_repeated(
+    given: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(SettingsError, match=complaint) as raised:
+        load_settings(**given)
+    assert "secret-1" not in str(raised.value)

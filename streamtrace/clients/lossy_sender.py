@@ -1,4 +1,7 @@
-"""Loses, delays and reorders RTP behind aiortc's sender: it reaches into one private method."""
+"""Loses, delays and reorders RTP behind aiortc's sender, and has it send Opus for such a line.
+
+It reaches into two private names of the sender.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from aiortc import RTCRtpSender
+from aiortc.codecs.opus import OpusEncoder
 from aiortc.rtp import is_rtcp
 
 from streamtrace.clients.damage import LineDamage
+
+REPAIRABLE_BIT_RATE = 32_000  # as browsers send a voice; at three times that nothing is repeated
 
 SendPacket = Callable[[bytes], Awaitable[None]]
 
@@ -42,3 +48,15 @@ def damage_sender(sender: RTCRtpSender, damage: LineDamage) -> None:
         return None
 
     transport._send_rtp = send_damaged  # pyright: ignore
+
+
+def repeat_frames(sender: RTCRtpSender, *, loss_percent: float) -> None:
+    """Before it sends: Opus with in-band FEC, as browsers send it where packets get lost."""
+    encoder = OpusEncoder()
+    encoder.codec.bit_rate = REPAIRABLE_BIT_RATE
+    encoder.codec.options = {
+        "application": "voip",
+        "fec": "1",
+        "packet_loss": str(min(100, max(10, round(loss_percent)))),
+    }
+    sender._RTCRtpSender__encoder = encoder  # pyright: ignore

@@ -20,7 +20,7 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
 from streamtrace.clients.endpoints import endpoint, http_client, is_local
-from streamtrace.clients.lossy_sender import damage_sender
+from streamtrace.clients.lossy_sender import damage_sender, repeat_frames
 from streamtrace.clients.pace import Pace
 from streamtrace.clients.plan import CallPlan
 from streamtrace.errors import CallFailed
@@ -90,6 +90,8 @@ async def call_whip(plan: CallPlan) -> None:
         )
         if plan.damage.is_any:
             damage_sender(transceiver.sender, plan.damage)
+        if plan.damage.loss_percent > 0 and plan.codec == "opus":
+            repeat_frames(transceiver.sender, loss_percent=plan.damage.loss_percent)
         with offer_hosts(LOOPBACK_HOSTS if is_local(base_url) else None):
             await peer.setLocalDescription(await peer.createOffer())
         async with http_client(base_url) as http:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import cast
@@ -10,6 +11,7 @@ from aiortc import RTCIceCandidate
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
+from streamtrace.audio.rtp_audio import COMFORT_NOISE
 from streamtrace.errors import ProtocolViolation
 from streamtrace.ice_hosts import is_loopback
 
@@ -18,7 +20,7 @@ DISCARD_PORT = 9
 ICE_UFRAG = re.compile("[A-Za-z0-9+/]{4,256}")
 ICE_PASSWORD = re.compile("[A-Za-z0-9+/]{22,256}")
 
-# What each codec decodes to; Opus comes out in stereo and is mixed down.
+# What each codec carries at most.
 CODEC_RATES_HZ = {"opus": 48_000, "G722": 16_000, "PCMU": 8_000, "PCMA": 8_000}
 STATIC_PAYLOAD_TYPES = {0: "PCMU", 8: "PCMA", 9: "G722"}  # these need no a=rtpmap
 _SPELLING = {name.lower(): name for name in CODEC_RATES_HZ}
@@ -39,10 +41,13 @@ class Offer:
     sdp: str
     codec: str  # the caller's first choice among ours, spelt as in CODEC_RATES_HZ
     ice_ufrag: str
+    payload_types: tuple[int, ...]  # that the codec may come under
+    comfort_noise: bool  # whether silence may be described instead of sent
+    source: int | None  # the SSRC, where it was announced
 
     @property
     def rate_hz(self) -> int:
-        """The rate that the codec decodes to."""
+        """The rate of the codec."""
         return CODEC_RATES_HZ[self.codec]
 
 
@@ -71,7 +76,7 @@ def read_offer(text: str, *, loopback_only: bool) -> Offer:
     if not media.rtcp_mux:
         raise OfferUnsupported("the offer has no a=rtcp-mux: RTCP on its own port is not taken")
 
-    codec = _first_known_codec(media)
+    codec, payload_types = _first_known_codec(media)
     media.direction = media.direction or "sendrecv"
     media.rtcp_port = media.rtcp_port or DISCARD_PORT  # written out only together with rtcp-mux
     if media.dtls.role == "auto":
@@ -80,7 +85,14 @@ def read_offer(text: str, *, loopback_only: bool) -> Offer:
     # Without the end mark ICE also waits for callers that show themselves only by their checks;
     # the start timeout bounds that wait.
     media.ice_candidates_complete = False
-    return Offer(str(description), codec, ufrag)
+    return Offer(
+        _written(description),
+        codec,
+        ufrag,
+        payload_types,
+        comfort_noise=COMFORT_NOISE in media.fmt and codec in STATIC_PAYLOAD_TYPES.values(),
+        source=media.ssrc[0].ssrc if media.ssrc else None,
+    )
 
 
 def read_trickle(text: str) -> Trickle:
@@ -107,14 +119,31 @@ def read_trickle(text: str) -> Trickle:
 def usable_candidates(
     candidates: list[RTCIceCandidate], *, loopback_only: bool
 ) -> list[RTCIceCandidate]:
-    """Drop TCP and mDNS, all but loopback where we offer nothing else, and what is too many."""
+    """Drop TCP, names (also of mDNS), all but loopback where we offer no more, and too many."""
     return [
         candidate
         for candidate in candidates
         if candidate.protocol.lower() == "udp"
-        and not candidate.ip.endswith(".local")
+        and _is_address(candidate.ip)
+        and 0 < candidate.port < 65_536
         and (is_loopback(candidate.ip) or not loopback_only)
     ][:MOST_CANDIDATES]
+
+
+def _written(description: SessionDescription) -> str:
+    try:
+        return str(description)
+    except Exception as cause:  # an address that none is, which the parser lets pass
+        raise OfferMalformed("the offer begins like SDP, but a value in it is none") from cause
+
+
+def _is_address(host: str) -> bool:
+    """Names are not looked up for a caller."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _only_audio(text: str) -> tuple[MediaDescription, SessionDescription]:
@@ -132,8 +161,17 @@ def _only_audio(text: str) -> tuple[MediaDescription, SessionDescription]:
     return description.media[0], description
 
 
-def _first_known_codec(media: MediaDescription) -> str:
-    """The caller's order decides; `m=` lists payload types in it."""
+def answer_with_comfort_noise(answer: str) -> str:
+    """The answer, taking comfort noise too: aiortc knows no such codec and cannot write it."""
+    lines = [
+        line + f" {COMFORT_NOISE}" if line.startswith("m=audio") else line
+        for line in answer.splitlines()
+    ]
+    return "".join(f"{line}\r\n" for line in [*lines, f"a=rtpmap:{COMFORT_NOISE} CN/8000"])
+
+
+def _first_known_codec(media: MediaDescription) -> tuple[str, tuple[int, ...]]:
+    """The caller's order decides; `m=` lists payload types in it. Behind it all types it has."""
     mapped = {codec.payloadType: codec for codec in media.rtp.codecs}
     for payload_type in cast("list[int]", media.fmt):
         codec = mapped.get(payload_type)
@@ -146,5 +184,11 @@ def _first_known_codec(media: MediaDescription) -> str:
             )
             media.rtp.codecs.append(codec)
         if codec is not None and codec.name.lower() in _SPELLING:
-            return _SPELLING[codec.name.lower()]
+            spelt = codec.name.lower()
+            types = tuple(
+                one.payloadType
+                for one in media.rtp.codecs
+                if one.name.lower() == spelt and one.payloadType is not None
+            )
+            return _SPELLING[spelt], types
     raise OfferUnsupported(f"the offer has none of the codecs {', '.join(CODEC_RATES_HZ)}")

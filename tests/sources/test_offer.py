@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from aiortc.sdp import SessionDescription
+from hypothesis import given, strategies as st
 
 from streamtrace.sources.offer import (
     MOST_CANDIDATES,
     OfferMalformed,
     OfferUnsupported,
+    answer_with_comfort_noise,
     read_offer,
     read_trickle,
     usable_candidates,
@@ -119,3 +123,48 @@ def test_the_end_mark_alone_is_a_fragment():
 def test_malformed_fragments(text: str):
     with pytest.raises(OfferMalformed):
         read_trickle(text)
+
+
+def test_candidates_by_name_or_with_no_port_are_dropped():
+    named = candidate("internal.example") + candidate("127.0.0.1").replace("40000", "0")
+    assert usable_candidates(list(read_trickle(named).candidates), loopback_only=False) == []
+
+
+def test_comfort_noise_is_taken_where_it_is_offered_with_a_codec_of_its_clock():
+    noisy = OFFER.replace("SAVPF 111 0 8", "SAVPF 0 13")
+    offer = read_offer(noisy, loopback_only=False)
+    assert (offer.payload_types, offer.comfort_noise) == ((0,), True)
+    assert not read_offer(
+        OFFER.replace("SAVPF 111 0 8", "SAVPF 111 13"), loopback_only=False
+    ).comfort_noise
+    answer = answer_with_comfort_noise("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n")
+    media = SessionDescription.parse(HEAD + answer.partition("\r\n")[2]).media[0]
+    assert media.fmt == [0, 13]
+    assert [codec.name for codec in media.rtp.codecs] == ["CN"]
+
+
+def test_an_announced_source_is_read():
+    announced = OFFER.replace("a=setup", "a=ssrc:77 cname:x\r\na=setup")
+    assert read_offer(announced, loopback_only=False).source == 77
+    assert read_offer(OFFER, loopback_only=False).source is None
+
+
+LINES = OFFER.splitlines(keepends=True)
+
+
+@given(
+    st.lists(st.sampled_from([*LINES, "a=rtpmap:1\r\n", "m=audio\r\n", "\x00\r\n"]), max_size=40)
+)
+def test_lines_in_any_order_raise_nothing_else(lines: list[str]):
+    with suppress(OfferMalformed, OfferUnsupported):
+        read_offer("v=0\r\n" + "".join(lines), loopback_only=False)
+    with suppress(OfferMalformed):
+        read_trickle("".join(lines))
+
+
+@given(st.text(max_size=200), st.integers(0, len(OFFER)))
+def test_text_anywhere_in_an_offer_raises_nothing_else(text: str, at: int):
+    with suppress(OfferMalformed, OfferUnsupported):
+        read_offer(OFFER[:at] + text + OFFER[at:], loopback_only=False)
+    with suppress(OfferMalformed):
+        read_trickle(CANDIDATE[: at % len(CANDIDATE)] + text)

@@ -11,7 +11,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from streamtrace.audio.rtp import MOST_SOURCES
 from streamtrace.clients.damage import LineDamage
+from streamtrace.clients.lossy_sender import repeat_frames
+from streamtrace.demo.callers import synthetic_callers
 from streamtrace.engine import SystemClock
 from streamtrace.ice_hosts import LOOPBACK_HOSTS
 from streamtrace.ports import LegAudio, LegOpened, SourceEnded, SourceItem
@@ -93,6 +96,39 @@ async def test_lost_packets_are_a_jump_of_positions():
     assert audio[-1].end_sample > 5.5 * SAMPLE_RATE_HZ  # the clock went on meanwhile
 
 
+async def test_a_caller_that_repeats_its_frames_loses_less_than_the_line_does():
+    line = LineDamage(loss_percent=8, burst=1, seed=3)
+    voice = synthetic_callers()[0].pcm[: 6 * SAMPLE_RATE_HZ]
+    async with caller(voice, "opus", speed=4, damage=line) as calling, answered(calling) as source:
+        repeat_frames(calling.peer.getSenders()[0], loss_percent=8)
+        audio = chunks(await items(source))
+    missing = sum(after.start_sample - before.end_sample for before, after in pairwise(audio))
+    lost = sum(one is None for one, _ in zip(line.delays(), range(300), strict=False))
+    assert 0 < missing < lost * 320 / 2
+
+
+async def test_jitter_and_reordering_cost_nothing():
+    rough = LineDamage(jitter_ms=4, reorder_percent=20, seed=2)
+    async with caller(tone(2), "PCMU", damage=rough) as calling, answered(calling) as source:
+        audio = chunks(await items(source))
+    for chunk, following in pairwise(audio):
+        assert following.start_sample == chunk.end_sample
+
+
+async def test_a_caller_with_too_many_sources_is_given_up():
+    patient = WebRtcSettings(hosts=LOOPBACK_HOSTS, loopback_only=True)
+    async with caller(tone(30), "PCMU") as calling, answered(calling, patient) as source:
+        stream = aiter(source)
+        while not isinstance(await anext(stream), LegAudio):
+            pass
+        sender = calling.peer.getSenders()[0]
+        for ssrc in range(MOST_SOURCES + 1):
+            sender._ssrc = ssrc
+            await asyncio.sleep(0.03)
+        last = [item async for item in stream][-1]
+    assert last == SourceEnded(EndReason.PROTOCOL_ERROR)
+
+
 async def test_the_answer_is_passive_receives_only_and_stays_on_loopback():
     async with caller(tone(1), "opus") as calling, answered(calling):
         answer = calling.peer.remoteDescription.sdp
@@ -107,6 +143,18 @@ async def test_hanging_up():
         stream = aiter(source)
         while not isinstance(await anext(stream), LegAudio):
             pass
+        source.hang_up()
+        last = [item async for item in stream][-1]
+    assert last == SourceEnded(EndReason.HUNG_UP)
+
+
+async def test_a_goodbye_just_behind_the_end_of_the_media_is_one():
+    async with caller(tone(30), "PCMU") as calling, answered(calling) as source:
+        stream = aiter(source)
+        while not isinstance(await anext(stream), LegAudio):
+            pass
+        await calling.peer.close()
+        await asyncio.sleep(0.02)
         source.hang_up()
         last = [item async for item in stream][-1]
     assert last == SourceEnded(EndReason.HUNG_UP)
