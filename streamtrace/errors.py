@@ -8,6 +8,9 @@ StreamTraceError
 │   └── EngineFull          no slot is free                                  HTTP 503
 ├── ProtocolViolation       the peer broke its protocol                      its own close code
 ├── EncoderFailed           a batch failed                                   close 1011
+├── AlertConflict           an alert's state does not allow this             HTTP 409
+│   ├── AlertStale          the alert was changed meanwhile                  HTTP 412
+│   └── AlertIncomplete     a note, disposition or name is missing           HTTP 422
 └── CallFailed              a placed call came to nothing                    exit 1
 """
 
@@ -59,6 +62,24 @@ class ProtocolViolation(StreamTraceError):
 
 class EncoderFailed(StreamTraceError):
     """A batch failed; only the calls in it end."""
+
+
+class AlertConflict(StreamTraceError):
+    """What was wanted of an alert is not possible from its state."""
+
+    http_status = 409
+
+
+class AlertStale(AlertConflict):
+    """The alert has another version than the one that was looked at."""
+
+    http_status = 412
+
+
+class AlertIncomplete(AlertConflict):
+    """The change lacks a note, a disposition or a name, or has too much of one."""
+
+    http_status = 422
 
 
 class CallFailed(StreamTraceError):

@@ -1,0 +1,1 @@
+"""Alerts: evidence over a whole call against a promised rate of false alarms per call."""
