@@ -134,6 +134,31 @@ def _export(options: argparse.Namespace) -> None:
     print(options.out)
 
 
+def _alerts(options: argparse.Namespace) -> None:
+    import json
+
+    from streamtrace.encoder.alert_calibration import ALERTS_FILE
+    from streamtrace.encoder.bundle import load_bundle
+    from trainer.alert_fit import calibration_of
+    from trainer.alert_paths import call_paths
+    from trainer.dataset import Dataset
+
+    bundle = load_bundle(options.model)
+    paths = call_paths(
+        bundle,
+        Dataset.load(options.data),
+        options.work,
+        folds=options.fold,
+        workers=options.workers,
+    )
+    hours = sum(path.seconds for path in paths) / 3600
+    folds = "all folds" if options.fold is None else f"folds {options.fold}"
+    made = f"python -m trainer alerts: {len(paths)} calls, {hours:.1f} h, {folds}"
+    out = bundle.path / ALERTS_FILE
+    out.write_text(json.dumps(calibration_of(bundle, paths, made).to_dict()) + "\n")
+    print(out)
+
+
 def _reexport(options: argparse.Namespace) -> None:
     from trainer.export import reexport
 
@@ -239,6 +264,16 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True)
     export.add_argument("--id", default="default-2")
     export.set_defaults(run=_export)
+
+    alerts = commands.add_parser(
+        "alerts", help="calibrate a bundle's alerts on whole calls of pages its folds never saw"
+    )
+    alerts.add_argument("--data", type=Path, required=True, help="what prepare wrote")
+    alerts.add_argument("--work", type=Path, required=True, help="keeps what the engine said")
+    alerts.add_argument("--model", type=Path, help="a model directory (default: the packaged one)")
+    alerts.add_argument("--fold", type=int, action="append", help="only these (default: all)")
+    alerts.add_argument("--workers", type=int, default=1, help="processes that run the engine")
+    alerts.set_defaults(run=_alerts)
 
     reexport = commands.add_parser(
         "reexport", help="write a bundle's graphs anew, from its own weights, where it lies"

@@ -22,6 +22,7 @@ from safetensors.numpy import save
 from safetensors.torch import load_file
 from torch import Tensor
 
+from streamtrace.encoder.alert_calibration import ALERTS_FILE
 from streamtrace.encoder.bundle import (
     ANSWERS_FILE,
     CARD_FILE,
@@ -174,7 +175,8 @@ def reexport(bundle_dir: Path) -> Bundle:
     with tempfile.TemporaryDirectory(prefix=f".{bundle_dir.name}-", dir=bundle_dir.parent) as to:
         made = Path(to) / "new"
         made.mkdir()
-        for name in set(LISTED_FILES).difference(GRAPH_FILES):
+        beside = {ALERTS_FILE} if (bundle_dir / ALERTS_FILE).exists() else set[str]()
+        for name in beside | set(LISTED_FILES).difference(GRAPH_FILES):
             shutil.copyfile(bundle_dir / name, made / name)
         export_step(encoder_of(bundle), made / STEP_FILE)
         export_answers(bundle.trace_model, made / ANSWERS_FILE)

@@ -132,7 +132,7 @@ def _heard(
     taught: npt.NDArray[np.bool_],
 ) -> dict[str, Array]:
     embeddings = {line: embeddings_over(run, data, train, line) for line in GALLERY_LINES}
-    tensors = _prototypes(run, [data.rows[i] for i in train], embeddings)
+    tensors = prototypes(run.catalog, [data.rows[i] for i in train], embeddings)
     tensors["train.embeddings"] = embeddings["clean"]
     size = tensors["gallery.prototypes"].shape[1]
     gallery = Gallery.from_tensors(tensors, sources=len(run.catalog.sources), size=size)
@@ -180,12 +180,14 @@ def embeddings_over(run: Run, data: Dataset, rows: Sequence[int], line: str) -> 
 def gallery_tensors(run: Run, data: Dataset, rows: Sequence[int]) -> dict[str, Array]:
     """One prototype per source and line; one per page for human voices (owner = S)."""
     embeddings = {line: embeddings_over(run, data, rows, line) for line in GALLERY_LINES}
-    return _prototypes(run, [data.rows[i] for i in rows], embeddings)
+    return prototypes(run.catalog, [data.rows[i] for i in rows], embeddings)
 
 
-def _prototypes(run: Run, rows: Sequence[Row], embeddings: dict[str, Float32s]) -> dict[str, Array]:
+def prototypes(
+    catalog: Catalog, rows: Sequence[Row], embeddings: dict[str, Float32s]
+) -> dict[str, Array]:
     """Human speech is not one cloud: a prototype per page keeps its recording chains apart."""
-    place = {s.name: i for i, s in enumerate(run.catalog.sources)}
+    place = {s.name: i for i, s in enumerate(catalog.sources)}
     clouds: dict[tuple[int, str], list[Float32s]] = defaultdict(list)
     for line, of_line in embeddings.items():
         for row, embedding in zip(rows, of_line, strict=True):

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
+from streamtrace.encoder.alert_calibration import ALERTS_FILE
 from streamtrace.encoder.bundle import GRAPH_FILES, LISTED_FILES, MANIFEST_FILE, load_bundle
 from streamtrace.encoder.cache import tail_names
 from streamtrace.encoder.cpu import OrtAnswers, step_inputs, step_outputs
@@ -111,7 +112,9 @@ def test_graphs_are_written_anew_from_the_bundles_own_weights(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tiny_bundle(tmp_path)
-    kept = {name: (path / name).read_bytes() for name in {*LISTED_FILES} - {*GRAPH_FILES}}
+    (path / ALERTS_FILE).write_text("{}")
+    beside = {*LISTED_FILES, ALERTS_FILE} - {*GRAPH_FILES}
+    kept = {name: (path / name).read_bytes() for name in beside}
     graph = onnx.load(path / "step.onnx")
     graph.graph.doc_string = "of an earlier contract"
     onnx.save(graph, path / "step.onnx")
