@@ -165,7 +165,10 @@ def call(
     jitter: Annotated[float, typer.Option(min=0, help="Delay spread, ms.")] = 0.0,
     reorder: Annotated[float, typer.Option(min=0, max=100, help="Swapped, percent.")] = 0.0,
 ) -> None:
-    """Place FILE as a paced call against a running server."""
+    """Place FILE as a paced call against a running server.
+
+    STREAMTRACE_INGEST_TOKEN and STREAMTRACE_TWILIO_AUTH_TOKEN in the environment prove who calls.
+    """
     from streamtrace.commands import call as command
 
     _exit(

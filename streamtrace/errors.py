@@ -5,7 +5,9 @@ StreamTraceError
 ├── BundleError             a model directory is missing, damaged or foreign exit 2
 ├── AudioError              a file cannot be used                            exit 2
 ├── CallRejected            this call cannot be taken now                    close 1013
-│   └── EngineFull          no slot is free                                  HTTP 503
+│   ├── EngineFull          no slot is free                                  HTTP 503
+│   ├── NotAllowed          this call may not be placed                      close 1008, HTTP 403
+│   └── StreamTaken         this very stream is, or was, here                close 4409, HTTP 409
 ├── ProtocolViolation       the peer broke its protocol                      its own close code
 ├── EncoderFailed           a batch failed                                   close 1011
 ├── AlertConflict           an alert's state does not allow this             HTTP 409
@@ -46,10 +48,25 @@ class CallRejected(StreamTraceError):
     """This call cannot be taken now; trying again later is right."""
 
     close_code = 1013
+    status = 503
 
 
 class EngineFull(CallRejected):
     """Every encoder slot is lent."""
+
+
+class NotAllowed(CallRejected):
+    """This call may not be placed, now or later: it was not announced, or proves nothing."""
+
+    close_code = 1008
+    status = 403
+
+
+class StreamTaken(CallRejected):
+    """The platform's stream is here already, or has said its end: this is another's copy of it."""
+
+    close_code = 4409
+    status = 409
 
 
 class ProtocolViolation(StreamTraceError):

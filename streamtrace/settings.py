@@ -12,8 +12,9 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -61,6 +62,15 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         None, description="https://host[:port] under which platforms reach this server."
+    )
+    twilio_auth_token: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="Twilio's streams must be signed with it, and bring no ingest token; needs "
+        "public_url.",
+    )
+    require_announced: bool = Field(
+        False, description="Whether a call must have been announced by `POST /v1/calls`."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -191,6 +201,22 @@ class Settings(BaseSettings):
         secret = self.ice_credential.get_secret_value() if self.ice_credential else "x"
         if not (secret.isascii() and secret.isprintable() and secret):
             raise ValueError("ice_credential: want printable ASCII")
+        return self
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, given: str | None) -> str | None:
+        parts = urlsplit(given or "https://none")
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.query:
+            raise ValueError("want https://HOST, as platforms are told it")
+        return given
+
+    @model_validator(mode="after")
+    def _signatures_cover_an_address(self) -> Self:
+        if self.twilio_auth_token is not None and self.public_url is None:
+            raise ValueError(
+                "twilio_auth_token is set without public_url: signatures cover the public address"
+            )
         return self
 
     @classmethod

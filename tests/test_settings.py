@@ -150,3 +150,18 @@ def test_what_goes_into_headers_is_checked_and_secrets_are_not_repeated(
     with pytest.raises(SettingsError, match=complaint) as raised:
         load_settings(**given)
     assert "secret-1" not in str(raised.value)
+
+
+def test_signatures_need_the_public_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMTRACE_TWILIO_AUTH_TOKEN", "twilio-secret")
+    with pytest.raises(SettingsError, match="twilio_auth_token is set without public_url") as error:
+        load_settings()
+    assert "twilio-secret" not in str(error.value)
+    monkeypatch.setenv("STREAMTRACE_PUBLIC_URL", "https://calls.example.com")
+    assert load_settings().public_url == "https://calls.example.com"
+
+
+@pytest.mark.parametrize("given", ["calls.example.com", "ftp://h", "https://", "https://h/?a=b"])
+def test_a_public_address_that_is_none(given: str) -> None:
+    with pytest.raises(SettingsError, match=r"public_url=.*want https://HOST"):
+        load_settings(public_url=given)

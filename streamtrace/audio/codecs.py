@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from streamtrace.audio.g711 import decode_alaw, decode_mulaw
-from streamtrace.audio.g722 import g722_decoder
+from streamtrace.audio.g722 import G722Decoder
 from streamtrace.audio.pcm16 import decode_pcm16
 from streamtrace.values import G722, L16, PCMA, PCMU, Float32s
 
@@ -38,5 +38,5 @@ CODECS: Mapping[str, Codec] = {
     PCMU: _memoryless(decode_mulaw, 1),
     PCMA: _memoryless(decode_alaw, 1),
     L16: _memoryless(decode_pcm16, 2),
-    G722: Codec(lambda payload: 2 * len(payload), g722_decoder),
+    G722: Codec(lambda payload: 2 * len(payload), G722Decoder),
 }

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-OVERTAKEN_S = 0.03  # held back this long, a 20 ms frame arrives behind its successor
+OVERTAKEN_S = 0.03  # held back by one and a half frames, one arrives behind its successor
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class LineDamage:
         """The same line for another call, damaged at other moments."""
         return replace(self, seed=self.seed + number)
 
-    def delays(self) -> Iterator[float | None]:
+    def delays(self, overtaken_s: float = OVERTAKEN_S) -> Iterator[float | None]:
         """For each next frame how long the line holds it back, seconds; None: it is lost.
 
         Loss is a Gilbert chain: runs of `burst` frames on average, `loss_percent` in the long run.
@@ -46,7 +46,7 @@ class LineDamage:
                 continue
             delay_s = chance.uniform(0, self.jitter_ms / 1000)
             if chance.random() < self.reorder_percent / 100:
-                delay_s += OVERTAKEN_S
+                delay_s += overtaken_s
             yield delay_s
 
 
@@ -62,7 +62,7 @@ def departures(frames: int, frame_s: float, damage: LineDamage) -> list[Departur
     """The schedule of a whole call, in sending order; lost frames are absent."""
     sent = [
         Departure(index * frame_s + delay_s, index)
-        for index, delay_s in zip(range(frames), damage.delays(), strict=False)
+        for index, delay_s in zip(range(frames), damage.delays(1.5 * frame_s), strict=False)
         if delay_s is not None
     ]
     return sorted(sent, key=lambda departure: departure.at_s)

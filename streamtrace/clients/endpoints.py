@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -39,9 +40,21 @@ def is_local(base_url: str) -> bool:
     return is_loopback(urlsplit(base_url).hostname or "")
 
 
+def ingest_token() -> str | None:
+    """What the server may want of whoever places a call: `STREAMTRACE_INGEST_TOKEN`, as there."""
+    return os.environ.get("STREAMTRACE_INGEST_TOKEN") or None
+
+
+def bearer() -> dict[str, str]:
+    """The ingest token as a header, where there is one."""
+    token = ingest_token()
+    return {"authorization": f"Bearer {token}"} if token else {}
+
+
 def http_client(base_url: str) -> httpx.AsyncClient:
     """Proxies of the environment serve only servers elsewhere."""
     return httpx.AsyncClient(
+        headers=bearer(),
         timeout=REQUEST_TIMEOUT_S,
         trust_env=not is_local(base_url),
         # Reading the trusted certificates blocks the loop: not where there is no TLS.
@@ -57,10 +70,13 @@ def open_websocket(
     subprotocol: str | None = None,
     **query: str | int | None,
 ) -> connect:
-    """Connect, as an async context manager; compression off, for it costs more than it saves."""
+    """Connect, as an async context manager; compression off, for it costs more than it saves.
+
+    The ingest token goes along, unless `headers` say who it is.
+    """
     return connect(
         endpoint(base_url, path, scheme="ws", **query),
-        additional_headers=headers,
+        additional_headers=bearer() if headers is None else dict(headers),
         subprotocols=None if subprotocol is None else [Subprotocol(subprotocol)],
         compression=None,
         proxy=None if is_local(base_url) else True,
@@ -68,4 +84,11 @@ def open_websocket(
     )
 
 
-__all__ = ["ClientConnection", "endpoint", "http_client", "is_local", "open_websocket"]
+__all__ = [
+    "ClientConnection",
+    "endpoint",
+    "http_client",
+    "ingest_token",
+    "is_local",
+    "open_websocket",
+]

@@ -10,10 +10,14 @@ from streamtrace.clients.asterisk import CODECS, call_asterisk
 from streamtrace.clients.audiohook import call_audiohook
 from streamtrace.clients.audiosocket import KINDS, call_audiosocket
 from streamtrace.clients.damage import LineDamage
+from streamtrace.clients.exotel import call_exotel
 from streamtrace.clients.follow import find_call
 from streamtrace.clients.pace import Pace
 from streamtrace.clients.pcm import RATES_HZ, call_pcm
 from streamtrace.clients.plan import CallClient, CallPlan
+from streamtrace.clients.plivo import call_plivo
+from streamtrace.clients.signalwire import call_signalwire
+from streamtrace.clients.telnyx import call_telnyx
 from streamtrace.clients.twilio import call_twilio
 from streamtrace.clients.whip import call_whip
 from streamtrace.errors import StreamTraceError
@@ -22,6 +26,10 @@ from streamtrace.values import Float32s
 CLIENTS: dict[str, CallClient] = {
     "whip": CallClient(("opus", "pcmu", "pcma", "g722"), call_whip),
     "twilio": CallClient(("pcmu",), call_twilio, parties=2),
+    "signalwire": CallClient(("pcmu", "l16", "l16-24k"), call_signalwire, parties=2),
+    "telnyx": CallClient(("pcmu", "pcma", "g722", "l16"), call_telnyx, parties=2),
+    "plivo": CallClient(("l16-8k", "l16", "pcmu"), call_plivo, parties=2),
+    "exotel": CallClient(("l16-8k", "l16", "l16-24k"), call_exotel),
     "pcm": CallClient(tuple(RATES_HZ), call_pcm, parties=2, has_positions=False),
     "audiohook": CallClient(("pcmu", "l16-8k"), call_audiohook, parties=2),
     "asterisk": CallClient(tuple(CODECS), call_asterisk, has_positions=False),

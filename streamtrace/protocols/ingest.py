@@ -33,6 +33,8 @@ class Started:
     legs: Mapping[Leg, LegFormat]
     external_id: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    stream_id: str | None = None  # the platform's own, which no other stream of it has
+    legs_come_late: bool = False  # each is there with its first audio: not all need come
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 # Frames held back while one is missing. Loss is then late by 60 ms; more would cost latency.
@@ -29,9 +30,16 @@ class Track:
     stamp says where a track begins and how long a hole is. Wall time plays no part.
     """
 
-    def __init__(self, rate_hz: int, *, bytes_per_sample: int = 1) -> None:
+    def __init__(
+        self,
+        rate_hz: int,
+        samples_in: Callable[[bytes], int] = len,  # of one payload, at this rate
+        *,
+        most_held: int = MOST_HELD,
+    ) -> None:
         self._rate_hz = rate_hz
-        self._bytes_per_sample = bytes_per_sample
+        self._samples_in = samples_in
+        self._most_held = most_held
         self._slack = SLACK_MS * rate_hz // 1000
         self._held: dict[int, _Frame] = {}
         self._next: int | None = None  # the number due next
@@ -51,7 +59,7 @@ class Track:
         if number < self._next or number in self._held:
             return []
         self._held[number] = _Frame(stamp_ms, payload)
-        return self._release(MOST_HELD)
+        return self._release(self._most_held)
 
     def flush(self) -> list[Placed]:
         """All that is held: what is missing will not come."""
@@ -69,7 +77,7 @@ class Track:
         return placed
 
     def _place(self, stamp_ms: int | None, payload: bytes, *, missing: int) -> list[Placed]:
-        samples = len(payload) // self._bytes_per_sample
+        samples = self._samples_in(payload)
         start = self._start(stamp_ms, missing)
         self._end = start + samples
         self._frame_samples = samples or self._frame_samples

@@ -9,7 +9,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtrace.errors import CallRejected
-from streamtrace.protocols.ingest import WRONG_STREAM, MediaStream
+from streamtrace.protocols.ingest import WRONG_STREAM, MediaStream, Started
 from streamtrace.server.direct import take_directly
 from streamtrace.server.problems import Refusal, rejection
 from streamtrace.server.query import name
@@ -46,8 +46,12 @@ class Ingest:
         dialect: Callable[[], MediaStream],
         *,
         subprotocols: Sequence[str] = (),
+        admit: Callable[[Started], None] | None = None,
     ) -> None:
-        """One connection from its request to its close frame; `dialect` may raise `Refusal`."""
+        """One connection from its request to its close frame.
+
+        `dialect` may raise `Refusal`, and `admit` a `CallRejected` for what the stream says first.
+        """
         board = self._board
         try:
             stream, line = dialect(), name(socket, "line")
@@ -66,9 +70,14 @@ class Ingest:
                         return
                     if began is not None:
                         line = began.parameters.get("line", line)
+                        if admit is not None:
+                            admit(began)
                     try:
                         call = await seat.start_call(
-                            external_id=began and began.external_id, line=line, protocol=protocol
+                            external_id=began and began.external_id,
+                            line=line,
+                            protocol=protocol,
+                            stream_id=began and began.stream_id,
                         )
                     except CallRejected as cause:
                         await _part(source, stream, outbox, sending, UNTAKEN, str(cause))
@@ -81,9 +90,16 @@ class Ingest:
                     source.close()
                     sending.cancel()
         except Refusal as refusal:
-            await _refuse(socket, refusal)
+            log.warning(
+                "stream refused", protocol=protocol, status=refusal.status, why=refusal.detail
+            )
+            await socket.send_denial_response(refusal.response())
         except CallRejected as cause:
-            await _refuse(socket, rejection(cause))
+            if cause.status != CallRejected.status:  # it is not for want of room
+                log.warning(
+                    "stream refused", protocol=protocol, status=cause.status, why=str(cause)
+                )
+            await _reject(socket, cause)
 
     async def deny(
         self, socket: WebSocket, protocol: str, stream: MediaStream, *, after_s: float
@@ -93,7 +109,8 @@ class Ingest:
         It takes nobody's seat, and no call is made of it.
         """
         if self._denied >= MOST_DENIED:
-            await _refuse(socket, Refusal(401, "want the credentials of this server"))
+            refusal = Refusal(401, "want the credentials of this server")
+            await socket.send_denial_response(refusal.response())
             return
         self._denied += 1
         try:
@@ -211,9 +228,9 @@ def _subprotocol(socket: WebSocket, known: Sequence[str]) -> str | None:
     return next((one for one in known if one in offered), None)
 
 
-async def _refuse(socket: WebSocket, refusal: Refusal) -> None:
+async def _reject(socket: WebSocket, cause: CallRejected) -> None:
     """As an HTTP answer if the socket is not accepted yet, else by a close frame."""
     if socket.application_state.name == "CONNECTING":
-        await socket.send_denial_response(refusal.response())
+        await socket.send_denial_response(rejection(cause).response())
     else:
-        await close(socket, CallRejected.close_code, refusal.detail)
+        await close(socket, cause.close_code, str(cause))

@@ -16,6 +16,7 @@ from streamtrace.events.wire import (
     CallStartedEvent,
     CloudEvent,
 )
+from streamtrace.server.taken import Stream
 from streamtrace.server.views import CallState, CallView, LegView
 from streamtrace.sinks.channel import EventChannel
 from streamtrace.telemetry import Metrics
@@ -56,6 +57,7 @@ class LiveCall:
         self.ended: str | None = None
         self.reason: EndReason | None = None
         self.failure: StreamTraceError | None = None  # why its socket is closed, if it failed
+        self.stream: Stream | None = None  # the platform's own
         self.legs: dict[Leg, LiveLeg] = {}
         self.channel = channel
         self._metrics = metrics

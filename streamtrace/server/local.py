@@ -62,11 +62,18 @@ class LocalSeat:
         self._seat = seat
 
     async def start_call(
-        self, *, external_id: str | None, line: str | None, protocol: str
+        self,
+        *,
+        external_id: str | None,
+        line: str | None,
+        protocol: str,
+        stream_id: str | None = None,
     ) -> LocalCall:
         """Into the engine."""
         self._seat.leave()
-        live = self._state.start_call(external_id=external_id, line=line, protocol=protocol)
+        live = self._state.start_call(
+            external_id=external_id, line=line, protocol=protocol, stream_id=stream_id
+        )
         return LocalCall(self._state, live)
 
 

@@ -38,8 +38,9 @@ def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = Non
 
 
 def rejection(cause: CallRejected) -> Refusal:
-    """No room now: 503, and when to try again."""
-    return Refusal(503, str(cause), {"retry-after": str(RETRY_AFTER_S)})
+    """No room now: 503, and when to try again. What may not come at all is told so."""
+    again = cause.status == CallRejected.status
+    return Refusal(cause.status, str(cause), {"retry-after": str(RETRY_AFTER_S)} if again else None)
 
 
 def install(app: FastAPI) -> None:

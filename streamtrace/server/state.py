@@ -12,12 +12,19 @@ import structlog
 import streamtrace
 from streamtrace.admission import Admission
 from streamtrace.engine import Engine, drive, new_call_id
-from streamtrace.errors import CallRejected, EngineFull, StreamTraceError
+from streamtrace.errors import (
+    CallRejected,
+    EngineFull,
+    NotAllowed,
+    StreamTaken,
+    StreamTraceError,
+)
 from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
 from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.load import watch_load
 from streamtrace.server.registry import Registry
+from streamtrace.server.taken import StreamsTaken
 from streamtrace.server.tasks import OwnedTasks, done
 from streamtrace.server.views import CallState
 from streamtrace.settings import Settings
@@ -59,6 +66,7 @@ class ServerState(OwnedTasks):
         self.is_draining = False
         self._driving: set[asyncio.Task[None]] = set()
         self._seats: set[Seat] = set()
+        self._streams = StreamsTaken()
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -120,18 +128,31 @@ class ServerState(OwnedTasks):
         asyncio.get_running_loop().call_later(self.settings.announced_s, self._give_up, live)
         return live
 
-    def start_call(self, *, external_id: str | None, line: str | None, protocol: str) -> LiveCall:
+    def start_call(
+        self,
+        *,
+        external_id: str | None,
+        line: str | None,
+        protocol: str,
+        stream_id: str | None = None,
+    ) -> LiveCall:
         """A call has come, perhaps one that was announced; raises `CallRejected`.
 
         Whoever had a seat is not judged by the load a second time: what is refused for it is
         refused before the upgrade.
         """
         self._check_open()
+        stream = None if stream_id is None else (protocol, stream_id, external_id or "")
+        if stream in self._streams:
+            raise self._rejected("duplicate", StreamTaken("this stream is, or was, here already"))
         live = self._announced(external_id, protocol)
         if live is None:
             # That its UUID is expected is all that speaks for who calls by AudioSocket.
             if protocol == AUDIOSOCKET and self.settings.audiosocket_requires_announcement:
                 raise self._rejected("unannounced", CallRejected(NOT_ANNOUNCED))
+            if self.settings.require_announced:
+                unannounced = "this call was not announced: want POST /v1/calls first"
+                raise self._rejected("unannounced", NotAllowed(unannounced))
             self._check_limits(self.registry.open_calls)
             live = self._new_call(external_id, line, protocol)
         live.protocol = protocol
@@ -140,6 +161,8 @@ class ServerState(OwnedTasks):
             external_id=external_id, line=live.line, protocol=protocol, call_id=live.id, sink=live
         )
         live.attach(call)
+        live.stream = stream
+        self._streams.begin(stream)
         return live
 
     def _announced(self, external_id: str | None, protocol: str) -> LiveCall | None:
@@ -159,6 +182,7 @@ class ServerState(OwnedTasks):
         finally:
             driving.cancel()
             await asyncio.wait([driving])
+            self._streams.end(live.stream, said_so=live.reason is EndReason.HUNG_UP)
             if live.reason is None:  # cancelled before it began, it could not end the call itself
                 await live.call.end(EndReason.DRAINED)
 

@@ -48,9 +48,17 @@ class Seat(Protocol):
     """Room kept for one call."""
 
     async def start_call(
-        self, *, external_id: str | None, line: str | None, protocol: str
+        self,
+        *,
+        external_id: str | None,
+        line: str | None,
+        protocol: str,
+        stream_id: str | None = None,
     ) -> IngestCall:
-        """The call takes the room; raises `CallRejected` where it cannot be taken after all."""
+        """The call takes the room; raises `CallRejected` where it cannot be taken after all.
+
+        `stream_id` is the platform's own: a stream is taken once.
+        """
         ...
 
 

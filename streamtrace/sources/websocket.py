@@ -133,8 +133,11 @@ class MessageSource:
         started = await self.began()
         if started is not None:
             yield CallBound(started.external_id, started.parameters)
-            for leg, form in started.legs.items():
-                yield LegOpened(leg, form.codec, form.rate_hz)
+            if started.legs_come_late:
+                self._forms.update(started.legs)
+            else:
+                for leg, form in started.legs.items():
+                    yield LegOpened(leg, form.codec, form.rate_hz)
         async for audio in self._ring:
             if (form := self._forms.pop(audio.leg, None)) is not None:
                 yield LegOpened(audio.leg, form.codec, form.rate_hz)

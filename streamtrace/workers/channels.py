@@ -132,14 +132,17 @@ class WorkerChannels:
                     return
                 seat.leave()
                 live = self._state.start_call(
-                    external_id=wanted.external_id, line=wanted.line, protocol=wanted.protocol
+                    external_id=wanted.external_id,
+                    line=wanted.line,
+                    protocol=wanted.protocol,
+                    stream_id=wanted.stream_id,
                 )
                 self.tell(Begun(channel=number, call_id=live.id))
                 await self._state.run(channel.source, live)
                 self.tell(_ended(number, live))
                 await channel.left.wait()
         except CallRejected as cause:
-            self.tell(Refused(channel=number, text=str(cause)))
+            self.tell(Refused(channel=number, text=str(cause), close_code=cause.close_code))
         except Exception:
             self.tell(Ended(channel=number, reason=EndReason.ENGINE_FAILED, close_code=1011))
             raise

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from streamtrace.errors import StreamTraceError
+from streamtrace.errors import CallRejected, StreamTraceError
 from streamtrace.values import EndReason
 
 MOST_LINE_BYTES = 1 << 16
@@ -68,6 +68,7 @@ class CallWanted(Message):
     protocol: str
     external_id: str | None
     line: str | None
+    stream_id: str | None = None
 
 
 class Begun(Message):
@@ -79,11 +80,12 @@ class Begun(Message):
 
 
 class Refused(Message):
-    """It cannot be taken now."""
+    """It cannot be taken now, or never, as the code says that a socket is closed with for it."""
 
     is_: Literal["refused"] = "refused"
     channel: int
     text: str
+    close_code: int = CallRejected.close_code
 
 
 class Ended(Message):

@@ -7,11 +7,14 @@ import itertools
 from collections.abc import Callable
 from typing import TypeAlias
 
-from streamtrace.errors import CallRejected
+from streamtrace.errors import CallRejected, NotAllowed, StreamTaken
 from streamtrace.values import EndReason
 from streamtrace.workers.control import Begun, Ended, Left, Message, Refused, Seated
 
 ENGINE_GONE = "this server is going down: call again"
+
+# How it was refused there, by the code that it is closed with here.
+REJECTIONS = {kind.close_code: kind for kind in (CallRejected, NotAllowed, StreamTaken)}
 
 Answer: TypeAlias = Seated | Begun | Refused | Ended
 
@@ -67,8 +70,8 @@ class Conversation:
         match answer:
             case Seated() | Begun():
                 return answer
-            case Refused(text=text):
-                raise CallRejected(text)
+            case Refused(text=text, close_code=code):
+                raise REJECTIONS.get(code, CallRejected)(text)
             case Ended():
                 raise CallRejected(ENGINE_GONE)
 

@@ -115,7 +115,12 @@ class RemoteSeat:
         self._engine = engine
 
     async def start_call(
-        self, *, external_id: str | None, line: str | None, protocol: str
+        self,
+        *,
+        external_id: str | None,
+        line: str | None,
+        protocol: str,
+        stream_id: str | None = None,
     ) -> RemoteCall:
         """Into the engine there."""
         wanted = CallWanted(
@@ -123,6 +128,7 @@ class RemoteSeat:
             protocol=protocol,
             external_id=external_id,
             line=line,
+            stream_id=stream_id,
         )
         begun = await self._conversation.ask(wanted)
         assert isinstance(begun, Begun)  # a seat is asked for before

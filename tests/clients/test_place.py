@@ -8,21 +8,33 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twilio.request_validator import RequestValidator
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from streamtrace.audio.codecs import CODECS
 from streamtrace.audio.g711 import decode_mulaw
 from streamtrace.clients.damage import LineDamage
+from streamtrace.clients.endpoints import http_client
 from streamtrace.clients.follow import follow_call
 from streamtrace.clients.place import CannotPlace, place_call
 from streamtrace.errors import CallFailed
 from streamtrace.protocols.asterisk import AsteriskStream
-from streamtrace.protocols.ingest import Ended, Started
+from streamtrace.protocols.ingest import Ended, LegFormat, Media, Started
 from streamtrace.protocols.pcm import PcmStream
 from streamtrace.protocols.twilio import TwilioStream
-from streamtrace.values import EndReason, Float32s
+from streamtrace.values import G722, L16, PCMA, PCMU, EndReason, Float32s, Leg
 from tests.clients.fake_server import fake_server
 from tests.live_server import live_server
+from tests.protocols.dialect import Dialect
+from tests.protocols.dialects import (
+    DIALECTS,
+    EXOTEL,
+    PLIVO,
+    SIGNALWIRE,
+    TELNYX,
+    TWILIO,
+)
 
 CALLS = {"/v1/calls": {"calls": [{"id": "call_1"}]}}
 
@@ -33,12 +45,14 @@ class Recorder:
     def __init__(self) -> None:
         self.path = ""
         self.subprotocol: str | None = None
+        self.headers: dict[str, str] = {}
         self.messages: list[str | bytes] = []
 
     async def __call__(self, websocket: ServerConnection) -> None:
         assert websocket.request is not None
         self.path = websocket.request.path
         self.subprotocol = websocket.subprotocol
+        self.headers = {name.lower(): value for name, value in websocket.request.headers.items()}
         try:
             async for message in websocket:
                 self.messages.append(message)
@@ -95,6 +109,129 @@ async def test_our_own_codecs_read_what_is_sent():
         assert started.external_id == "CA8"
         assert ended == Ended(EndReason.HUNG_UP)
         assert len(media) == 10
+
+
+def shape(value: Any) -> Any:
+    """Its keys and types; of free-form fields, and of lists, only that they are there."""
+    free = ("customParameters", "custom_parameters")
+    if isinstance(value, dict):
+        return {k: "free" if k in free else shape(v) for k, v in value.items() if k != "tags"}
+    return type(value).__name__
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
+async def test_each_platform_s_stream_is_worded_as_its_reference_has_it(dialect: Dialect):
+    server = Recorder()
+    async with fake_server(server, CALLS) as url:
+        await place_call(url, tone(0.5), protocol=dialect.name, external_id="CA7", pace=0)
+    assert server.path == f"/v1/ingest/{dialect.name}"
+    *opening, first = server.spoken[: len(dialect.connected) + 2]
+    assert [shape(one) for one in opening] == [
+        shape(one) for one in (*dialect.connected, dialect.start)
+    ]
+    assert shape(first) == shape(dialect.media)
+    if dialect.stop is not None and dialect is not SIGNALWIRE:  # its stop says less than Twilio's
+        assert shape(server.spoken[-1]) == shape(dialect.stop)
+    stream = dialect.stream()
+    started, *media = [event for one in server.messages for event in stream.feed(one)]
+    assert isinstance(started, Started)
+    assert started.external_id == "CA7"
+    if dialect.stop is not None:
+        assert media.pop() == Ended(EndReason.HUNG_UP)
+    places = [one.start_sample for one in media if isinstance(one, Media)]
+    frame = started.legs[Leg.CALLER].rate_hz * dialect.frame_ms // 1000
+    assert places == [number * frame for number in range(500 // dialect.frame_ms)]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "codec", "form"),
+    [
+        (SIGNALWIRE, "l16-24k", LegFormat(L16, 24_000)),
+        (TELNYX, "pcma", LegFormat(PCMA, 8_000)),
+        (TELNYX, "g722", LegFormat(G722, 16_000)),
+        (TELNYX, "l16", LegFormat(L16, 16_000)),
+        (PLIVO, "pcmu", LegFormat(PCMU, 8_000)),
+        (EXOTEL, "l16", LegFormat(L16, 16_000)),
+    ],
+)
+async def test_what_is_said_is_heard_in_every_codec(dialect: Dialect, codec: str, form: LegFormat):
+    server = Recorder()
+    async with fake_server(server, CALLS) as url:
+        await place_call(url, tone(1.0), protocol=dialect.name, codec=codec, pace=0)
+    stream = dialect.stream()
+    started, *events = [event for one in server.messages for event in stream.feed(one)]
+    assert isinstance(started, Started)
+    assert started.legs[Leg.CALLER] == form
+    payloads = [one.payload for one in events if isinstance(one, Media)]
+    heard = CODECS[form.codec].decoder()(payloads)
+    assert len(heard) == form.rate_hz
+    assert int(np.abs(np.fft.rfft(heard)).argmax()) == 440
+
+
+@pytest.mark.parametrize("dialect", [TWILIO, SIGNALWIRE, TELNYX, PLIVO], ids=lambda one: one.name)
+async def test_two_parties_are_two_tracks(dialect: Dialect):
+    server = Recorder()
+    async with fake_server(server, CALLS) as url:
+        await place_call(url, tone(0.2), protocol=dialect.name, callee=tone(0.1, 880), pace=0)
+    stream = dialect.stream()
+    events = [event for one in server.messages for event in stream.feed(one)]
+    legs = [one.leg for one in events if isinstance(one, Media)]
+    assert (legs.count(Leg.CALLER), legs.count(Leg.CALLEE)) == (10, 5)
+
+
+async def test_a_bad_line_damages_pieces_of_any_length():
+    server = Recorder()
+    damage = LineDamage(loss_percent=10, reorder_percent=10, seed=2)
+    async with fake_server(server, CALLS) as url:
+        await place_call(url, tone(10.0), protocol="exotel", pace=0, damage=damage)
+    chunks = [int(m["media"]["chunk"]) for m in server.spoken if m["event"] == "media"]
+    assert 70 < len(chunks) < 100
+    assert chunks != sorted(chunks)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "header", "value"),
+    [
+        (SIGNALWIRE, "authorization", "Bearer open-sesame"),
+        (TELNYX, "x-telnyx-streaming-auth-token", "open-sesame"),
+        (EXOTEL, "authorization", "Basic ZXhvdGVsOm9wZW4tc2VzYW1l"),
+        (PLIVO, "authorization", None),
+    ],
+    ids=lambda one: getattr(one, "name", ""),
+)
+async def test_the_ingest_token_goes_where_the_platform_puts_it(
+    dialect: Dialect, header: str, value: str | None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("STREAMTRACE_INGEST_TOKEN", "open-sesame")
+    server = Recorder()
+    async with fake_server(server, CALLS) as url:
+        await place_call(url, tone(0.1), protocol=dialect.name, pace=0)
+    assert server.headers.get(header) == value
+    if dialect is PLIVO:
+        assert server.spoken[0]["extra_headers"] == "token=open-sesame"
+
+
+async def test_requests_bring_it_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STREAMTRACE_INGEST_TOKEN", "open-sesame")
+    async with http_client("http://127.0.0.1:9") as client:
+        assert client.headers["authorization"] == "Bearer open-sesame"
+    monkeypatch.delenv("STREAMTRACE_INGEST_TOKEN")
+    async with http_client("http://127.0.0.1:9") as client:
+        assert "authorization" not in client.headers
+
+
+@pytest.mark.parametrize("public_url", ["https://calls.example.com", None])
+async def test_twilio_s_upgrade_is_signed(public_url: str | None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STREAMTRACE_TWILIO_AUTH_TOKEN", "twilio-secret")
+    if public_url:
+        monkeypatch.setenv("STREAMTRACE_PUBLIC_URL", public_url)
+    server = Recorder()
+    async with fake_server(server, CALLS) as url:
+        await place_call(url, tone(0.1), protocol="twilio", pace=0)
+    address = (public_url or url).replace("http", "ws", 1) + "/v1/ingest/twilio"
+    wanted = RequestValidator("twilio-secret").compute_signature(address, {})
+    assert server.headers["x-twilio-signature"] == wanted
+    assert "authorization" not in server.headers
 
 
 async def test_lost_twilio_frames_keep_their_numbers():
@@ -194,7 +331,7 @@ async def test_a_server_that_is_not_there_fails_the_call(protocol: str):
 @pytest.mark.parametrize(
     ("protocol", "codec", "damage", "named"),
     [
-        ("smoke", None, LineDamage(), "whip, twilio, pcm"),
+        ("smoke", None, LineDamage(), "whip, twilio, signalwire, telnyx, plivo, exotel, pcm"),
         ("whip", "speex", LineDamage(), "opus, pcmu, pcma, g722"),
         ("pcm", None, LineDamage(loss_percent=1), "no positions"),
     ],

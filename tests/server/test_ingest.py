@@ -13,7 +13,9 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from streamtrace.clients.follow import follow_call
 from tests.live_server import live_server
+from tests.protocols.dialects import TELNYX
 from tests.protocols.twilio_messages import twilio_media, twilio_start, twilio_stop
 from tests.server.peers import (
     FRAME,
@@ -58,6 +60,31 @@ async def test_lost_frames_are_a_gap_and_not_joined(shared_url: str) -> None:
     [gap] = [event["data"] for event in events if event["type"] == "call.gap.v1"]
     assert (gap["start_ms"], gap["end_ms"], gap["cause"]) == (500, 1500, "lost")
     assert finals(events)[0]["data"]["duration_ms"] == 2000
+
+
+async def test_a_stream_is_taken_once_unless_it_was_lost(shared_url: str) -> None:
+    """By whichever process it comes in."""
+    path = "/v1/ingest/telnyx"
+    opening = [*TELNYX.opening(), TELNYX.frame(1)]
+
+    async def say(socket: ClientConnection, messages: list[str]) -> None:
+        for message in messages:
+            await socket.send(message)
+
+    async with ws(shared_url, path) as lost:
+        await say(lost, opening)
+        await anext(follow_call(shared_url, TELNYX.external_id))  # it has begun
+        async with ws(shared_url, path) as copy:
+            await say(copy, opening)
+            assert (await closed_with(copy))[0] == 4409
+        lost.transport.abort()
+    await all_events(shared_url, TELNYX.external_id)
+    async with ws(shared_url, path) as again:
+        await say(again, [*opening, *TELNYX.goodbye()])
+        assert (await closed_with(again))[0] == 1000
+    async with ws(shared_url, path) as replay:
+        await say(replay, opening)
+        assert (await closed_with(replay))[0] == 4409
 
 
 async def test_scores_and_the_end_come_back_on_the_same_socket(shared_url: str) -> None:

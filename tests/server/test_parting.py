@@ -64,7 +64,12 @@ class FakeBoard:
         yield self
 
     async def start_call(
-        self, *, external_id: str | None, line: str | None, protocol: str
+        self,
+        *,
+        external_id: str | None,
+        line: str | None,
+        protocol: str,
+        stream_id: str | None = None,
     ) -> FakeCall:
         if self._refusal:
             raise CallRejected(self._refusal)

@@ -9,7 +9,7 @@ import pytest
 
 from streamtrace.admission import Load
 from streamtrace.engine import Engine
-from streamtrace.errors import CallRejected
+from streamtrace.errors import CallRejected, NotAllowed, StreamTaken
 from streamtrace.ports import LegOpened, SourceItem
 from streamtrace.server.state import ServerState
 from streamtrace.settings import Settings
@@ -93,4 +93,28 @@ async def test_whoever_has_a_seat_is_not_refused_for_the_load_any_more() -> None
                 pass
             seat.leave()
             live = state.start_call(external_id=None, line=None, protocol="pcm")
+        await live.call.end()
+
+
+async def test_a_stream_that_cannot_be_taken_leaves_no_trace() -> None:
+    async with engine() as own, ServerState(Settings(max_calls=1), own) as state:
+        first = state.start_call(external_id="X", line=None, protocol="pcm", stream_id="s1")
+        with pytest.raises(StreamTaken):
+            state.start_call(external_id="X", line=None, protocol="pcm", stream_id="s1")
+        with pytest.raises(CallRejected, match="all 1 calls"):
+            state.start_call(external_id="X", line=None, protocol="pcm", stream_id="s2")
+        await first.call.end()
+        second = state.start_call(external_id="X", line=None, protocol="pcm", stream_id="s2")
+        await second.call.end()
+
+
+async def test_only_announced_calls_where_that_is_wanted() -> None:
+    async with engine() as own, ServerState(Settings(require_announced=True), own) as state:
+        for stranger in (None, "X"):
+            with pytest.raises(NotAllowed, match="not announced"):
+                state.start_call(external_id=stranger, line=None, protocol="pcm")
+        assert state.announce("X", None) is not None
+        live = state.start_call(external_id="X", line=None, protocol="pcm")
+        with pytest.raises(NotAllowed):
+            state.start_call(external_id="X", line=None, protocol="pcm")
         await live.call.end()

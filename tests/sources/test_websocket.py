@@ -24,6 +24,7 @@ from streamtrace.values import EndReason, Leg
 from tests.builders import tone
 from tests.fakes import FakeClock
 from tests.protocols.audiohook_messages import Client
+from tests.protocols.dialects import TELNYX
 from tests.protocols.twilio_messages import twilio_media, twilio_start, twilio_stop
 
 GOODBYE = {"type": "websocket.disconnect", "code": 1000, "reason": ""}
@@ -216,3 +217,20 @@ async def test_a_dialect_that_parts_by_messages_is_heard_behind_the_end() -> Non
     source.take_event(GOODBYE)
     assert source.gone.done()
     assert [json.loads(text)["type"] for text in said] == ["opened", "disconnect", "closed"]
+
+
+@pytest.mark.parametrize("tracks", [["inbound"], ["outbound"], ["outbound", "inbound"], []])
+async def test_where_it_is_not_told_who_will_speak_a_leg_is_opened_by_its_first_audio(
+    tracks: list[str],
+) -> None:
+    frames = [TELNYX.frame(number, track=track) for number in range(1, 40) for track in tracks]
+    got = await items(TELNYX.stream(), *TELNYX.opening(), *frames, *TELNYX.goodbye())
+    legs = {"inbound": Leg.CALLER, "outbound": Leg.CALLEE}
+    opened = [item.leg for item in got if isinstance(item, LegOpened)]
+    assert opened == [legs[track] for track in tracks]
+    for leg in opened:
+        told = [item for item in got if isinstance(item, LegOpened | LegAudio) and item.leg is leg]
+        assert isinstance(told[0], LegOpened)
+        assert len(told) > 2
+    assert isinstance(got[0], CallBound)
+    assert got[-1] == SourceEnded(EndReason.HUNG_UP)

@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection
 
 from streamtrace.clients.follow import follow_call
@@ -20,7 +21,17 @@ from tests.builders import tone
 from tests.callers import caller
 from tests.live_server import live_server
 from tests.sdp import OFFER
-from tests.server.peers import FRAME, all_events, closed_with, finals, http, kinds, talk, ws
+from tests.server.peers import (
+    FRAME,
+    all_events,
+    closed_with,
+    finals,
+    http,
+    kinds,
+    refused_with,
+    talk,
+    ws,
+)
 from tests.workers.processes import holder, workers_of
 
 SDP = {"content-type": "application/sdp"}
@@ -78,8 +89,11 @@ async def test_a_session_is_found_through_the_wrong_worker() -> None:
 
 
 async def test_events_are_streamed_as_they_come_and_answers_stay_as_they_are() -> None:
-    async with live_server(ingest_workers=2) as url, http(url) as client:
-        async with ws(url, "/v1/ingest/pcm?external_id=S") as call:
+    token = {"authorization": "Bearer open-sesame"}  # the workers ask for it
+    locked = live_server(ingest_workers=2, ingest_token=SecretStr("open-sesame"))
+    async with locked as url, http(url) as client:
+        assert (await refused_with(url, "/v1/ingest/pcm")).status_code == 401
+        async with ws(url, "/v1/ingest/pcm?external_id=S", additional_headers=token) as call:
             await call.send(FRAME)
             async for first in follow_call(url, "S"):
                 path = f"/v1/calls/{first['subject']}/events"

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from streamtrace.server.doors import asterisk, audiohook, pcm, twilio
+from streamtrace.server.doors import (
+    asterisk,
+    audiohook,
+    exotel,
+    pcm,
+    plivo,
+    signalwire,
+    telnyx,
+    twilio,
+)
 from streamtrace.server.ingest import Ingest
 from streamtrace.server.switchboard import Switchboard
 
-PLATFORMS = (twilio, audiohook, pcm, asterisk)
+PLATFORMS = (twilio, signalwire, telnyx, plivo, exotel, audiohook, asterisk, pcm)
 
 
 def routes(board: Switchboard) -> APIRouter:

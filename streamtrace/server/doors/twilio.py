@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
 from streamtrace.protocols.twilio import TwilioStream
-from streamtrace.server.credentials import require_token
+from streamtrace.server.credentials import require_twilio
 from streamtrace.server.ingest import Ingest
 
 
@@ -17,7 +17,7 @@ def routes(ingest: Ingest) -> APIRouter:
     @router.websocket("/v1/ingest/twilio")
     async def twilio(socket: WebSocket) -> None:  # pyright: ignore[reportUnusedFunction]
         def stream() -> TwilioStream:
-            require_token(socket, ingest.settings)
+            require_twilio(socket, ingest.settings)
             return TwilioStream()
 
         await ingest.take(socket, "twilio", stream)
