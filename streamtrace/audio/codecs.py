@@ -8,8 +8,10 @@ from typing import TypeAlias
 
 from streamtrace.audio.g711 import decode_alaw, decode_mulaw
 from streamtrace.audio.g722 import G722Decoder
+from streamtrace.audio.libopus import PyAvOpus
+from streamtrace.audio.opus import ticks_in
 from streamtrace.audio.pcm16 import decode_pcm16
-from streamtrace.values import G722, L16, PCMA, PCMU, Float32s
+from streamtrace.values import G722, L16, OPUS, PCMA, PCMU, Float32s
 
 # Hears payloads that follow one another, [T]; it may remember what came before them.
 Decoder: TypeAlias = Callable[[Sequence[bytes]], Float32s]
@@ -39,4 +41,6 @@ CODECS: Mapping[str, Codec] = {
     PCMA: _memoryless(decode_alaw, 1),
     L16: _memoryless(decode_pcm16, 2),
     G722: Codec(lambda payload: 2 * len(payload), G722Decoder),
+    # At its own clock's rate; where packets are lost, a WebSocket loses all that follow.
+    OPUS: Codec(ticks_in, lambda: PyAvOpus().hear),
 }
