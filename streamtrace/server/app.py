@@ -6,7 +6,8 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 import streamtrace
-from streamtrace.server import calls, doors, headers, limits, operations, problems, streams, whip
+from streamtrace.server import calls, headers, limits, operations, problems, streams, whip
+from streamtrace.server.doors import platforms
 from streamtrace.server.local import LocalSwitchboard
 from streamtrace.server.state import ServerState
 
@@ -27,7 +28,7 @@ def create_app(state: ServerState) -> FastAPI:
     app.add_middleware(headers.SecurityHeaders)
     for part in (operations, calls, streams):
         app.include_router(part.routes(state))
-    for way_in in (doors, whip):
+    for way_in in (platforms, whip):
         app.include_router(way_in.routes(LocalSwitchboard(state)))
     app.mount("/static", StaticFiles(directory=operations.STATIC, check_dir=False), name="static")
     return app

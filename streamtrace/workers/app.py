@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamtrace.errors import CallRejected
-from streamtrace.server import doors, headers, limits, problems, whip
+from streamtrace.server import headers, limits, problems, whip
+from streamtrace.server.doors import platforms
 from streamtrace.server.problems import rejection
 from streamtrace.server.switchboard import Switchboard
 from streamtrace.server.tasks import OwnedTasks
@@ -25,7 +26,7 @@ def ingest_app(board: Switchboard) -> ASGIApp:
     problems.install(app)
     app.add_middleware(limits.BodyLimit, most_bytes=board.settings.frame_limit_bytes)
     app.add_middleware(headers.SecurityHeaders)
-    for way_in in (doors, whip):
+    for way_in in (platforms, whip):
         app.include_router(way_in.routes(board))
     return app
 
