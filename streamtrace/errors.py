@@ -4,6 +4,8 @@ StreamTraceError
 ├── SettingsError           a setting is wrong                               exit 2
 ├── BundleError             a model directory is missing, damaged or foreign exit 2
 ├── AudioError              a file cannot be used                            exit 2
+├── StoreError              the database cannot be used                      exit 2
+│   └── StoreFailed         it cannot be read or written just now            close 1013
 ├── CallRejected            this call cannot be taken now                    close 1013
 │   ├── EngineFull          no slot is free                                  HTTP 503
 │   ├── NotAllowed          this call may not be placed                      close 1008, HTTP 403
@@ -42,6 +44,18 @@ class AudioError(StreamTraceError):
     """An audio file is missing, empty, truncated or not audio."""
 
     exit_code = 2
+
+
+class StoreError(StreamTraceError):
+    """The database is missing, damaged, foreign or in use; the text names it and what to do."""
+
+    exit_code = 2
+
+
+class StoreFailed(StoreError):
+    """The database could not be read or written just now; trying again later is right."""
+
+    close_code = 1013
 
 
 class CallRejected(StreamTraceError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -30,6 +38,9 @@ PREFIX = "STREAMTRACE_"
 FILE = Path("streamtrace.toml")
 ICE_URL = r"^(stuns?|turns?):[!-~]+$"
 HEADER_TEXT = r"^[ -~]+$"
+DATABASE = re.compile(r"memory|sqlite|sqlite:///.+|postgresql(\+\w+)?://.+")
+PASSWORD = re.compile(r"(//[^:/@]*):.*@")
+MEMORY = "memory"  # the database that is none
 
 
 class Settings(BaseSettings):
@@ -156,11 +167,22 @@ class Settings(BaseSettings):
         description="Where WebRTC callers are sent (307) when this server is full.",
     )
 
+    database: str = Field(
+        "sqlite",
+        description="Where events are kept: `sqlite` (a file in the user's state folder), "
+        "`sqlite:///FILE`, `postgresql://…`, or `memory`, which forgets at a restart.",
+    )
+    events_retention_days: int | None = Field(
+        30, ge=1, le=36_500, description="Ended calls are deleted after so long; none: never."
+    )
+    events_retention_mb: int | None = Field(
+        2_048, ge=1, description="With more, the oldest ended calls are deleted; none: never."
+    )
     events_kept_per_call: int = Field(
-        400, ge=16, le=1_048_576, description="A call's older events are no longer held."
+        400, ge=16, le=1_048_576, description="A call's older events are not held in memory."
     )
     ended_calls_kept: int = Field(
-        200, ge=1, le=1_048_576, description="Ended calls that can still be looked up."
+        200, ge=1, le=1_048_576, description="Ended calls held in memory."
     )
     subscriber_queue: int = Field(
         256, ge=8, le=65_536, description="Events a live subscriber may be behind."
@@ -218,6 +240,19 @@ class Settings(BaseSettings):
                 "twilio_auth_token is set without public_url: signatures cover the public address"
             )
         return self
+
+    @model_validator(mode="after")
+    def _database_is_known(self) -> Self:
+        # Not about one key, or the message would repeat its value, which may hold a password.
+        if not DATABASE.fullmatch(self.database):
+            raise ValueError(
+                "database: want sqlite, sqlite:///FILE, postgresql://… or memory"
+            )
+        return self
+
+    @field_serializer("database", when_used="json")
+    def _database_without_password(self, database: str) -> str:
+        return PASSWORD.sub(r"\1:***@", database)
 
     @classmethod
     def settings_customise_sources(

@@ -26,6 +26,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _QUERY = re.compile(r"\?[^\s\"'\]]*")
 _LATENCIES_S = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.48, 0.75, 1.0, 2.0, 5.0)
+_STORE_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0)
 _VERDICTS_S = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 60.0)
 # They say more than anyone serving calls wants to read.
 _QUIET_LOGGERS = ("uvicorn", "uvicorn.error", "websockets", "aiortc", "aioice", "asyncio", "libav")
@@ -87,6 +88,23 @@ class Metrics:
         self.events_dropped = Counter(
             "streamtrace_events_dropped",
             "Events that a subscriber did not get.",
+            ["reason"],
+            registry=registry,
+        )
+        self.store_delay = Histogram(
+            "streamtrace_store_delay_seconds",
+            "From an event said to the event kept, and shown.",
+            buckets=_STORE_S,
+            registry=registry,
+        )
+        self.store_live_only = Gauge(
+            "streamtrace_store_live_only",
+            "1 while the database fails and events are shown without being kept.",
+            registry=registry,
+        )
+        self.events_unkept = Counter(
+            "streamtrace_events_unkept",
+            "Events not kept at once: shown live only, or scores outdated on a slow disk.",
             ["reason"],
             registry=registry,
         )

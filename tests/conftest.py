@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("STREAMTRACE_MAX_LOAD", "1000")  # servers take calls however busy tests are
+os.environ.setdefault("STREAMTRACE_DATABASE", "memory")  # what keeps events names a file of its own
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported; cores are few
 
 BROWSER_KEY = pytest.StashKey["BrowserWatch"]()

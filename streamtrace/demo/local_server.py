@@ -48,7 +48,8 @@ async def local_server(
     """
     with tempfile.TemporaryDirectory(prefix="streamtrace-") as folder:
         port = _free_port()
-        chosen = {**(settings or {}), "host": "127.0.0.1", "port": port}
+        database = f"sqlite:///{folder}/streamtrace.db"  # as the default is, and leaves no litter
+        chosen = {"database": database, **(settings or {}), "host": "127.0.0.1", "port": port}
         process = await _start(folder, [*program, *arguments], _variables(chosen))
         lines: deque[str] = deque(maxlen=_KEPT_LINES)
         reading = asyncio.create_task(_keep_last_lines(process, lines))

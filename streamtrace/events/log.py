@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
@@ -43,51 +44,60 @@ class WireEvent:
 class EventLog:
     """Reading on from the last sequence read gives each event once, in order.
 
-    Sequence numbers begin at 1, so that 0 is the cursor before all. When the log is full its
-    oldest event goes; a reader whose cursor is older is told so by a `stream.gap.v1`.
+    Sequence numbers begin at 1, so that 0 is the cursor before all. They rise, and one is left out
+    where an outdated score gave way on a slow disk. When the log is full its oldest event goes; a
+    reader whose cursor is older is told so by a `stream.gap.v1`.
     """
 
-    def __init__(self, most: int = MOST_EVENTS) -> None:
+    def __init__(self, most: int = MOST_EVENTS, *, forgotten: int = 0) -> None:
         if most < 1:
             raise ValueError(f"most={most}: want room for one event at least")
         self._events: deque[WireEvent] = deque(maxlen=most)
+        self._forgotten = forgotten
+
+    @property
+    def forgotten(self) -> int:
+        """The newest sequence that is not held any more; 0 where all are."""
+        return self._forgotten
 
     @property
     def oldest(self) -> int:
-        """The sequence of the oldest event kept; 0 before the first event."""
+        """The sequence of the oldest event kept; 0 where none is."""
         return self._events[0].number if self._events else 0
 
     @property
     def newest(self) -> int:
-        """The sequence of the newest event; 0 before the first."""
-        return self._events[-1].number if self._events else 0
+        """The sequence of the newest event, held or not; 0 before the first."""
+        return self._events[-1].number if self._events else self._forgotten
 
-    @property
-    def next_sequence(self) -> int:
-        """What the next event's sequence has to be."""
-        return self.newest + 1
-
-    def append(self, event: CloudEvent) -> None:
-        """Keep the event, whose sequence is `next_sequence`."""
-        if event.number != self.next_sequence:
-            raise ValueError(f"event {event.number} came where {self.next_sequence} was due")
-        self._events.append(WireEvent.of(event))
+    def append(self, event: WireEvent) -> None:
+        """Keep the event, which is newer than all."""
+        if event.number <= self.newest:
+            raise ValueError(f"event {event.number} came behind {self.newest}")
+        if len(self._events) == self._events.maxlen:
+            self._forgotten = self._events[0].number
+        self._events.append(event)
 
     def after(self, sequence: int, limit: int) -> list[WireEvent]:
         """Up to `limit` events behind the cursor, with the gap in front if some are gone."""
         if not self._events or sequence >= self.newest:
             return []
         sequence = max(sequence, 0)
-        missed = self.oldest - 1 - sequence
-        if missed <= 0:
-            skip = sequence + 1 - self.oldest
+        if sequence >= self._forgotten:
+            skip = bisect_right(self._events, sequence, key=_number)
             return list(islice(self._events, skip, skip + max(limit, 0)))
         head = json.loads(self._events[0].text)
-        gap = stream_gap(
-            call_id=head["subject"],
-            external_id=head["data"]["external_id"],
-            first=sequence + 1,
-            last=self.oldest - 1,
-            time=head["time"],
+        gap = WireEvent.of(
+            stream_gap(
+                call_id=head["subject"],
+                external_id=head["data"]["external_id"],
+                first=sequence + 1,
+                last=self._forgotten,
+                time=head["time"],
+            )
         )
-        return [WireEvent.of(gap), *islice(self._events, max(limit - 1, 0))][: max(limit, 0)]
+        return [gap, *islice(self._events, max(limit - 1, 0))][: max(limit, 0)]
+
+
+def _number(event: WireEvent) -> int:
+    return event.number

@@ -77,6 +77,10 @@ class CallScoreData(EventData, frozen=True):
     quality: Quality
     latency_ms: Latency | None
     model: ModelRef
+    recovered: bool = Field(
+        default=False,
+        description="A final made of the last score kept, for the server ended amid the call.",
+    )
 
 
 class CallEndedData(EventData, frozen=True):

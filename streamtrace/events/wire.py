@@ -26,6 +26,7 @@ from streamtrace.events.payloads import (
     StreamGapData,
     WindowData,
 )
+from streamtrace.values import Segment
 
 CALL_ENDED = "call.ended.v1"
 HEARTBEAT = "stream.heartbeat.v1"
@@ -172,6 +173,24 @@ def stream_gap(
     at = _envelope(call_id, last, time, f"{call_id}-gap-{first}-{last}")
     data = {"external_id": external_id, "from": padded(first), "to": padded(last)}
     return StreamGapEvent(**at, data=StreamGapData.model_validate(data))
+
+
+def recovered_final(
+    last: CallScoreEvent, *, sequence: int, time: datetime, event_id: str
+) -> CallScoreEvent:
+    """The final of a leg of which nothing more is known than its last score, which it says."""
+    data = last.data
+    end_ms = data.segment.end_ms
+    whole = Segment(end_ms - data.duration_ms, end_ms, data.speech_ms)
+    told = {
+        "is_final": True,
+        "segment": whole,
+        "window": None,
+        "latency_ms": None,
+        "recovered": True,
+    }
+    at = _envelope(last.subject, sequence, time, event_id)
+    return CallScoreEvent(**at, data=data.model_copy(update=told))
 
 
 def heartbeat(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,8 +11,8 @@ from pydantic import BaseModel
 
 from streamtrace.events.wire import padded
 from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
+from streamtrace.server.archive import KnownCall
 from streamtrace.server.credentials import require_token
-from streamtrace.server.live_call import LiveCall
 from streamtrace.server.problems import Refusal
 from streamtrace.server.query import whole_number
 from streamtrace.server.state import ANNOUNCED, ServerState
@@ -101,14 +100,15 @@ class Calls:
         limit: Annotated[int, Query(ge=1, le=MOST_CALLS)] = 100,
     ) -> Response:
         """Calls, newest first; `after` is the id of the last one seen."""
-        found = self._state.registry.newest_first(state=state, external_id=external_id, after=after)
-        calls = [live.view() for live in islice(found, limit + 1)]
+        calls = await self._state.archive.newest_first(
+            state=state, external_id=external_id, after=after, most=limit + 1
+        )
         more = calls[limit - 1].id if len(calls) > limit else None
         return _json(CallPage(calls=calls[:limit], next=more))
 
     async def get_call(self, call_id: str) -> Response:
         """One call."""
-        return _json(self._call(call_id).view())
+        return _json((await self._call(call_id)).view())
 
     async def get_events(
         self,
@@ -119,25 +119,24 @@ class Calls:
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> Response:
         """A page of events; with `Accept: text/event-stream`, all of them as they come."""
-        live = self._call(call_id)
+        call = await self._call(call_id)
         cursor = whole_number("after", after)
         if SSE in accept:
             if last_event_id is not None:
                 cursor = whole_number("Last-Event-ID", last_event_id)
-            return self._streams.sse(live, cursor)
-        log = live.channel.log
-        events = log.after(cursor, limit)
-        is_more = bool(events) and events[-1].number < log.newest
+            return self._streams.sse(call, cursor)
+        events = await call.channel.page(cursor, limit)
+        is_more = bool(events) and events[-1].number < call.channel.log.newest
         after_page = f'"{padded(events[-1].number)}"' if is_more else "null"
         # As an `EventPage`, of events that are JSON already.
         page = f'{{"events":[{",".join(event.text for event in events)}],"next":{after_page}}}'
         return Response(page, media_type="application/json")
 
-    def _call(self, call_id: str) -> LiveCall:
-        live = self._state.registry.get(call_id)
-        if live is None:
+    async def _call(self, call_id: str) -> KnownCall:
+        call = await self._state.archive.find(call_id)
+        if call is None:
             raise Refusal(404, NO_SUCH_CALL)
-        return live
+        return call
 
 
 def _uuid(text: str) -> str:

@@ -1,12 +1,17 @@
-"""A call as the server knows it: what it said last, and its events for whoever asks."""
+"""A call as the server knows it: what it said last, and its events for whoever asks.
+
+What it says is known here at once (`reason`, metrics); others see it when it is kept (`show`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from streamtrace.engine import Call
 from streamtrace.errors import StreamTraceError
+from streamtrace.events.log import EventLog, WireEvent
 from streamtrace.events.wire import (
     CallEndedEvent,
     CallGapEvent,
@@ -17,10 +22,14 @@ from streamtrace.events.wire import (
     CloudEvent,
 )
 from streamtrace.server.taken import Stream
-from streamtrace.server.views import CallState, CallView, LegView
+from streamtrace.server.views import LEGS, CallState, CallView, LegView
 from streamtrace.sinks.channel import EventChannel
+from streamtrace.store.rows import CallRow
 from streamtrace.telemetry import Metrics
 from streamtrace.values import EndReason, Leg
+
+if TYPE_CHECKING:  # a server that keeps nothing loads no database
+    from streamtrace.store.journal import Journal
 
 
 @dataclass(slots=True)
@@ -45,6 +54,7 @@ class LiveCall:
         at: str,
         channel: EventChannel,
         metrics: Metrics,
+        journal: Journal | None,
         on_leg: Callable[[], None],
         on_change: Callable[[LiveCall], None],
     ) -> None:
@@ -61,6 +71,9 @@ class LiveCall:
         self.legs: dict[Leg, LiveLeg] = {}
         self.channel = channel
         self._metrics = metrics
+        self._journal = journal  # None: nothing is kept
+        self._said_legs: dict[Leg, LiveLeg] = {}
+        self._said_bytes = 0
         self._on_leg = on_leg
         self._on_change = on_change
         self._call: Call | None = None
@@ -79,30 +92,41 @@ class LiveCall:
         self._metrics.active_calls.labels(self.protocol).inc()
         self._on_change(self)
 
+    @property
+    def log(self) -> EventLog:
+        """What was shown of it, as far back as memory reaches."""
+        return self.channel.log
+
     def publish(self, event: CloudEvent) -> None:
-        """Remember, measure and hand on."""
+        """Measure, have it kept, and then show it."""
         self.external_id = event.data.external_id
+        row_of = None
         match event:
             case CallStartedEvent(data=data):
                 self.line = data.line
                 self.started = event.time
+                row_of = CallState.LIVE
             case CallMediaEvent(data=data):
-                self.legs[data.leg] = LiveLeg(data.codec, data.rate_hz)
+                self._said_legs[data.leg] = LiveLeg(data.codec, data.rate_hz)
                 self._on_leg()
             case CallGapEvent(data=data):
                 missing_s = (data.end_ms - data.start_ms) / 1000
                 self._metrics.audio_gap_seconds.labels(data.cause.value).inc(missing_s)
             case CallScoreEvent(data=data):
-                self.legs[data.leg].decision = data
+                self._said_legs[data.leg].decision = data
                 self._measure(data)
             case CallEndedEvent(data=data):
-                self._end(data.reason, event.time)
+                self._end(data.reason)
+                row_of = CallState.ENDED
             case _:
                 pass
-        self.channel.publish(event)
-        if self.state is CallState.ENDED:
-            self.channel.close()
-        self._on_change(self)
+        encoded = WireEvent.of(event)
+        if self._journal is None:
+            self._show(event, encoded)
+            return
+        self._said_bytes += len(encoded.text)
+        row = None if row_of is None else self._row(row_of, event)
+        self._journal.put(self, encoded, row, lambda: self._show(event, encoded))
 
     def view(self) -> CallView:
         """What is said about it."""
@@ -115,14 +139,42 @@ class LiveCall:
             started=self.started,
             ended=self.ended,
             reason=self.reason,
-            legs=[
-                LegView(leg=leg, codec=one.codec, rate_hz=one.rate_hz, decision=one.decision)
-                for leg, one in self.legs.items()
-            ],
+            legs=leg_views(self.legs),
         )
 
-    def _end(self, reason: EndReason, at: str) -> None:
-        self.state, self.reason, self.ended = CallState.ENDED, reason, at
+    def _show(self, event: CloudEvent, encoded: WireEvent) -> None:
+        """From now on whoever asks is told."""
+        match event:
+            case CallMediaEvent(data=data):
+                self.legs[data.leg] = LiveLeg(data.codec, data.rate_hz)
+            case CallScoreEvent(data=data):
+                self.legs[data.leg].decision = data
+            case CallEndedEvent():
+                self.state, self.ended = CallState.ENDED, event.time
+            case _:
+                pass
+        self.channel.show(encoded)
+        if self.state is CallState.ENDED:
+            self.channel.close()
+        self._on_change(self)
+
+    def _row(self, state: CallState, event: CloudEvent) -> CallRow:
+        return CallRow(
+            id=self.id,
+            external_id=self.external_id,
+            line=self.line,
+            protocol=self.protocol,
+            state=state.value,
+            started=self.started,
+            ended=event.time if state is CallState.ENDED else None,
+            reason=self.reason and self.reason.value,
+            last_sequence=event.number,
+            bytes=self._said_bytes,
+            legs=LEGS.dump_json(leg_views(self._said_legs)).decode(),
+        )
+
+    def _end(self, reason: EndReason) -> None:
+        self.reason = reason
         self._call = None  # its session need not live as long as what it said
         self._metrics.active_calls.labels(self.protocol).dec()
         self._metrics.calls.labels(self.protocol, reason.value).inc()
@@ -135,3 +187,11 @@ class LiveCall:
         elif score.latency_ms is not None:
             self._metrics.encode_duration.observe(score.latency_ms.encode / 1000)
             self._metrics.decision_latency.observe(score.latency_ms.total / 1000)
+
+
+def leg_views(legs: Mapping[Leg, LiveLeg]) -> list[LegView]:
+    """What is said about the legs."""
+    return [
+        LegView(leg=leg, codec=one.codec, rate_hz=one.rate_hz, decision=one.decision)
+        for leg, one in legs.items()
+    ]

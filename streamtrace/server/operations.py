@@ -52,7 +52,21 @@ class Operations:
         except CallRejected as cause:
             return problem(503, str(cause), headers={"retry-after": str(RETRY_AFTER_S)})
         model = self._state.engine.bundle.ref
-        return JSONResponse({"status": "ready", "model": {"id": model.id, "sha256": model.sha256}})
+        said = {
+            "status": "ready",
+            "model": {"id": model.id, "sha256": model.sha256},
+            "store": self._store(),
+        }
+        return JSONResponse(said)
+
+    def _store(self) -> dict[str, str]:
+        store = self._state.store
+        if store is None:
+            return {"status": "memory"}
+        problem = store.journal.problem
+        if problem is None:
+            return {"status": "keeping"}
+        return {"status": "live_only", "problem": problem}
 
     async def metrics(self) -> Response:
         """Prometheus' text format."""

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from streamtrace.errors import CallRejected
+from streamtrace.errors import CallRejected, StoreFailed
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -43,12 +43,18 @@ def rejection(cause: CallRejected) -> Refusal:
     return Refusal(cause.status, str(cause), {"retry-after": str(RETRY_AFTER_S)} if again else None)
 
 
+UNREADABLE = Refusal(
+    503, "the database cannot be read just now: try again", {"retry-after": str(RETRY_AFTER_S)}
+)
+
+
 def install(app: FastAPI) -> None:
     """Have every refusal of every route look like this."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(CallRejected, _rejected)
+    app.add_exception_handler(StoreFailed, _unreadable)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _failed)
 
@@ -77,6 +83,10 @@ def _rejected(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, CallRejected):
         return _failed(_request, error)
     return rejection(error).response()
+
+
+def _unreadable(_request: Request, _error: Exception) -> JSONResponse:
+    return UNREADABLE.response()
 
 
 def _gone(_request: Request, _error: Exception) -> JSONResponse:

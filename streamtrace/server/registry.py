@@ -20,6 +20,9 @@ class Registry:
         self._ended: deque[str] = deque()
         self._open = 0  # announced or live
 
+    def __len__(self) -> int:
+        return len(self._calls)
+
     @property
     def open_calls(self) -> int:
         """How many are announced or live."""

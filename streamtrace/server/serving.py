@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,10 +16,11 @@ from starlette.types import ASGIApp
 from streamtrace.server.audiosocket import taking_audiosocket
 from streamtrace.server.direct import DirectWebSocket
 from streamtrace.server.listening import base_url, with_port_of
-from streamtrace.settings import Settings
+from streamtrace.settings import MEMORY, Settings
 
 if TYPE_CHECKING:
     from streamtrace.engine import Engine
+    from streamtrace.store.store import Store
 
 log = structlog.get_logger()
 
@@ -46,14 +47,13 @@ async def serve_until(
     from streamtrace.server.local import LocalSwitchboard
     from streamtrace.server.state import ServerState
 
-    if engine is None:
-        engine = open_engine(settings)
     settings = with_port_of(audiosocket, settings)
-    async with (
-        engine,
-        ServerState(settings, engine) as state,
-        taking_audiosocket(LocalSwitchboard(state), audiosocket),
-    ):
+    # The store first: a wrong one is told before a model is loaded, and it hears the last words.
+    async with AsyncExitStack() as stack:
+        store = await enter_store(stack, settings)
+        engine = await stack.enter_async_context(engine or open_engine(settings))
+        state = await stack.enter_async_context(ServerState(settings, engine, store))
+        await stack.enter_async_context(taking_audiosocket(LocalSwitchboard(state), audiosocket))
         url = base_url(settings, listener)
         server = DrainingServer(
             config(settings, create_app(state)),
@@ -62,6 +62,15 @@ async def serve_until(
             lambda: tell_ready(engine, url, on_ready, settings),
         )
         await server.serve([listener])
+
+
+async def enter_store(stack: AsyncExitStack, settings: Settings) -> Store | None:
+    """What keeps the events, or None where nothing does."""
+    if settings.database == MEMORY:
+        return None
+    from streamtrace.store.store import open_store
+
+    return await stack.enter_async_context(open_store(settings.database))
 
 
 def open_engine(settings: Settings) -> Engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
@@ -21,6 +21,7 @@ from streamtrace.errors import (
 )
 from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
 from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
+from streamtrace.server.archive import Archive
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.load import watch_load
 from streamtrace.server.registry import Registry
@@ -31,6 +32,9 @@ from streamtrace.settings import Settings
 from streamtrace.sinks.channel import EventChannel
 from streamtrace.telemetry import Metrics
 from streamtrace.values import EndReason
+
+if TYPE_CHECKING:  # a server that keeps nothing loads no database
+    from streamtrace.store.store import Store
 
 log = structlog.get_logger()
 
@@ -55,13 +59,15 @@ class Seat:
 class ServerState(OwnedTasks):
     """One server; as an async context manager it owns every task that outlives a request."""
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    def __init__(self, settings: Settings, engine: Engine, store: Store | None = None) -> None:
         super().__init__()
         self.settings = settings
         self.engine = engine
         self.clock: Clock = engine.clock
         self.metrics = Metrics(version=streamtrace.__version__, model=engine.bundle.ref.id)
         self.registry = Registry(settings.ended_calls_kept)
+        self.store = store  # None: what is in memory is all there is
+        self.archive = Archive(self.registry, store, settings, engine.clock)
         self.admission = Admission(settings.max_load)
         self.is_draining = False
         self._driving: set[asyncio.Task[None]] = set()
@@ -70,8 +76,24 @@ class ServerState(OwnedTasks):
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
+        if self.store is not None:
+            await self._begin_keeping(self.store)
         self.spawn(watch_load(self.admission, self.engine.encoder, self.clock, self.metrics))
         return self
+
+    async def _begin_keeping(self, store: Store) -> None:
+        """Behind the last server's calls, which have their ends first."""
+        from streamtrace.server.recovery import end_lost_calls
+        from streamtrace.store.retention import Retention
+
+        await end_lost_calls(store, self.engine)
+        watch, metrics = store.journal.watch, self.metrics
+        watch.shown = metrics.store_delay.observe
+        watch.unkept = lambda why, events: metrics.events_unkept.labels(why).inc(events)
+        watch.live_only = metrics.store_live_only.set
+        settings = self.settings
+        retention = Retention(settings.events_retention_days, settings.events_retention_mb)
+        self.spawn(store.keep_small(retention, self.clock.utc))
 
     # Admission
 
@@ -198,14 +220,17 @@ class ServerState(OwnedTasks):
         await done(self._driving, within_s * (1 - DELIVERY_SHARE))
         for live in list(self.registry.newest_first(state=CallState.ANNOUNCED)):
             self._give_up(live)
+        if self.store is not None:
+            await self.store.journal.flushed()
         self.registry.changes.close()
         await done(self._streaming, within_s * DELIVERY_SHARE)
         log.info("drained", calls=len(self._driving), streams=len(self._streaming))
 
     def _new_call(self, external_id: str | None, line: str | None, protocol: str) -> LiveCall:
-        now = self.clock.utc()
+        now, store = self.clock.utc(), self.store
+        call_id = new_call_id(now)
         live = LiveCall(
-            new_call_id(now),
+            call_id,
             external_id=external_id,
             line=line,
             protocol=protocol,
@@ -214,8 +239,10 @@ class ServerState(OwnedTasks):
                 most_events=self.settings.events_kept_per_call,
                 most_behind=self.settings.subscriber_queue,
                 on_skip=self.metrics.events_dropped.labels("outdated").inc,
+                history=store and store.history(call_id, external_id, self.clock.utc),
             ),
             metrics=self.metrics,
+            journal=store and store.journal,
             on_leg=lambda: self.admission.taken(self.clock.now()),
             on_change=self.registry.changed,
         )

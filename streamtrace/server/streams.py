@@ -12,10 +12,11 @@ from fastapi import APIRouter
 from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocket
 
+from streamtrace.errors import StoreFailed
 from streamtrace.events.log import WireEvent
 from streamtrace.events.wire import CALL_ENDED, heartbeat
-from streamtrace.server.live_call import LiveCall
-from streamtrace.server.problems import Refusal
+from streamtrace.server.archive import KnownCall
+from streamtrace.server.problems import UNREADABLE, Refusal
 from streamtrace.server.query import whole
 from streamtrace.server.state import ServerState
 from streamtrace.server.views import CallsFrame, CallState, FeedHeartbeat
@@ -48,27 +49,32 @@ class Streams:
 
     async def events(self, socket: WebSocket, call_id: str) -> None:
         """A call's events behind `after`: those that are kept, then those that come, to the end."""
-        live = self._state.registry.get(call_id)
         try:
             after = whole(socket, "after", 0)
-            if live is None:
+            call = await self._state.archive.find(call_id)
+            if call is None:
                 raise Refusal(404, NO_SUCH_CALL)
+        except StoreFailed:
+            await socket.send_denial_response(UNREADABLE.response())
+            return
         except Refusal as refusal:
             await socket.send_denial_response(refusal.response())
             return
-        texts = (event.text async for event in self.follow(live, after))
-        await self._send(socket, texts, is_over=lambda: live.state is CallState.ENDED)
+        texts = (event.text async for event in self.follow(call, after))
+        await self._send(socket, texts, is_over=lambda: call.state is CallState.ENDED)
 
-    def sse(self, live: LiveCall, after: int) -> StreamingResponse:
+    def sse(self, call: KnownCall, after: int) -> StreamingResponse:
         """The same as Server-Sent Events."""
 
         async def messages() -> AsyncIterator[str]:
             with self._state.streaming():
                 try:
-                    async for event in self.follow(live, after):
+                    async for event in self.follow(call, after):
                         yield sse_message(event)
                 except SlowReader:
                     self._state.metrics.events_dropped.labels("slow_consumer").inc()
+                except StoreFailed:
+                    log.warning("history cannot be read")
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(messages(), headers=headers, media_type=MEDIA_TYPE)
@@ -77,9 +83,9 @@ class Streams:
         """All calls: the newest at first, then whichever changed, a few times a second at most."""
         await self._send(socket, self._frames(), is_over=lambda: False)
 
-    async def follow(self, live: LiveCall, after: int) -> AsyncIterator[WireEvent]:
+    async def follow(self, call: KnownCall, after: int) -> AsyncIterator[WireEvent]:
         """Events and, where none come for a while, heartbeats."""
-        with live.channel.reader(after) as reader:
+        with call.channel.reader(after) as reader:
             while not reader.ended:
                 events = await reader.next_events(self._state.settings.heartbeat_s)
                 for event in events:
@@ -87,7 +93,7 @@ class Streams:
                 if events and events[-1].type == CALL_ENDED:
                     return
                 if not events and not reader.ended:
-                    yield self._heartbeat(live, reader.cursor)
+                    yield self._heartbeat(call, reader.cursor)
 
     async def _send(
         self, socket: WebSocket, texts: AsyncIterator[str], *, is_over: Callable[[], bool]
@@ -105,7 +111,10 @@ class Streams:
                 metrics.subscribers.dec()
             going_down = self._state.is_draining and not is_over()
             code, reason = (GOING_DOWN, "drained") if going_down else (1000, "")
-            if problem is not None:
+            if isinstance(problem, StoreFailed):
+                log.warning("history cannot be read")
+                code, reason = problem.close_code, "history_unreadable"
+            elif problem is not None:
                 metrics.events_dropped.labels("slow_consumer").inc()
                 log.warning("subscriber too slow")
                 code, reason = problem.close_code, "slow_consumer"
@@ -128,12 +137,12 @@ class Streams:
         now = self._state.clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return FeedHeartbeat(time=now).model_dump_json()
 
-    def _heartbeat(self, live: LiveCall, cursor: int) -> WireEvent:
+    def _heartbeat(self, call: KnownCall, cursor: int) -> WireEvent:
         beat = heartbeat(
-            call_id=live.id,
-            external_id=live.external_id,
+            call_id=call.id,
+            external_id=call.external_id,
             sequence=cursor,
             time=self._state.clock.utc(),
-            event_id=f"{live.id}-heartbeat-{secrets.token_hex(6)}",
+            event_id=f"{call.id}-heartbeat-{secrets.token_hex(6)}",
         )
         return WireEvent.of(beat)

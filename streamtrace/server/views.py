@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from streamtrace.events.wire import AnyCloudEvent, CallScoreData
 from streamtrace.values import EndReason, Leg
@@ -26,6 +26,9 @@ class LegView(BaseModel, frozen=True):
     codec: str
     rate_hz: int
     decision: CallScoreData | None
+
+
+LEGS: TypeAdapter[list[LegView]] = TypeAdapter(list[LegView])
 
 
 class CallView(BaseModel, frozen=True):

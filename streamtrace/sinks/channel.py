@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Protocol
 
 from streamtrace.errors import StreamTraceError
 from streamtrace.events.log import EventLog, WireEvent
@@ -23,6 +24,14 @@ class SlowReader(StreamTraceError):
     close_code = 1013
 
 
+class History(Protocol):
+    """A call's older events, where they are kept longer than in memory."""
+
+    async def after(self, sequence: int, until: int, limit: int) -> list[WireEvent]:
+        """Up to `limit` events behind the cursor, at least one: a gap where they are gone."""
+        ...
+
+
 class EventChannel:
     """An `EventSink` that remembers, bounded, and wakes whoever reads along."""
 
@@ -32,8 +41,11 @@ class EventChannel:
         most_events: int,
         most_behind: int,
         on_skip: Callable[[int], None] | None = None,
+        history: History | None = None,
+        forgotten: int = 0,
     ) -> None:
-        self._log = EventLog(most_events)
+        self._log = EventLog(most_events, forgotten=forgotten)
+        self._history = history  # of what the log has forgotten
         self._most_behind = most_behind
         self._on_skip = on_skip  # told how many events a reader was spared
         self._readers: set[EventReader] = set()
@@ -46,8 +58,26 @@ class EventChannel:
 
     def publish(self, event: CloudEvent) -> None:
         """Keep the event; never waits."""
+        self.show(WireEvent.of(event))
+
+    def show(self, event: WireEvent) -> None:
+        """The same, encoded already."""
         self._log.append(event)
         self._wake()
+
+    def holds(self, cursor: int) -> bool:
+        """Whether reading on from there needs memory alone."""
+        return self._history is None or cursor >= self._log.forgotten
+
+    async def page(self, after: int, limit: int) -> list[WireEvent]:
+        """Up to `limit` events behind the cursor, from wherever they are."""
+        if self._history is None or self.holds(after):
+            return self._log.after(after, limit)
+        events = await self._history.after(after, self._log.forgotten, limit)
+        more = limit - len(events)
+        if more and events[-1].number >= self._log.forgotten:
+            events += self._log.after(events[-1].number, more)
+        return events
 
     def close(self) -> None:
         """Nothing follows; readers get the rest."""
@@ -103,23 +133,23 @@ class EventReader:
         """The next events as soon as there are any; none if there are none in that time."""
         try:
             async with asyncio.timeout(within_s):
-                while not (events := self._take()) and not self.ended:
+                while not (events := await self._take()) and not self.ended:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
             return []
         return events
 
-    def _take(self) -> list[WireEvent]:
+    async def _take(self) -> list[WireEvent]:
         log = self._channel.log
         behind = log.newest - self.cursor
         if behind <= 0:
             self._caught_up = True
             return []
-        if self._caught_up and behind > self._most_behind:
+        if self._caught_up and behind > self._most_behind and self._channel.holds(self.cursor):
             events = self._without_outdated(log.after(self.cursor, behind + 1))
         else:
-            events = log.after(self.cursor, BATCH)
+            events = await self._channel.page(self.cursor, BATCH)
         self.cursor = events[-1].number
         return events
 

@@ -6,12 +6,19 @@ import asyncio
 import socket
 import tempfile
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from streamtrace.errors import StreamTraceError
 from streamtrace.server.app import create_app
 from streamtrace.server.listening import base_url, with_port_of
-from streamtrace.server.serving import DrainingServer, config, open_engine, tell_ready
+from streamtrace.server.serving import (
+    DrainingServer,
+    config,
+    enter_store,
+    open_engine,
+    tell_ready,
+)
 from streamtrace.server.state import ServerState
 from streamtrace.settings import Settings
 from streamtrace.workers.pool import WorkerPool
@@ -29,11 +36,13 @@ async def serve_until(
     """Like `server.serving.serve_until`; `held` has the port, and its workers listen there."""
     failure: StreamTraceError | None = None
     settings = with_port_of(audiosocket, settings)  # which workers share too
-    engine = open_engine(settings)
     with tempfile.TemporaryDirectory(prefix="streamtrace-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         check_folder(folder)
-        async with engine, ServerState(settings, engine) as state:
+        async with AsyncExitStack() as stack:
+            store = await enter_store(stack, settings)
+            engine = await stack.enter_async_context(open_engine(settings))
+            state = await stack.enter_async_context(ServerState(settings, engine, store))
             address = held.getsockname()[:2]
             async with WorkerPool(state, address, folder) as pool:
                 front = Front(settings, state, pool, folder, stop)

@@ -30,8 +30,8 @@ def event(sequence: int) -> CloudEvent:
 
 def log_of(count: int, most: int = 1000) -> EventLog:
     log = EventLog(most)
-    for _ in range(count):
-        log.append(event(log.next_sequence))
+    for number in range(1, count + 1):
+        log.append(WireEvent.of(event(number)))
     return log
 
 
@@ -47,7 +47,7 @@ def gap_of(kept: WireEvent) -> StreamGapEvent:
 
 def test_an_empty_log() -> None:
     log = log_of(0)
-    assert (log.oldest, log.newest, log.next_sequence) == (0, 0, 1)
+    assert (log.oldest, log.newest, log.forgotten) == (0, 0, 0)
     assert log.after(0, 10) == []
 
 
@@ -81,15 +81,34 @@ def test_the_gap_counts_towards_the_limit() -> None:
 
 def test_the_oldest_cursor_that_misses_nothing() -> None:
     log = log_of(10, most=4)
-    assert (log.oldest, log.newest) == (7, 10)
+    assert (log.oldest, log.newest, log.forgotten) == (7, 10, 6)
     assert numbers(log.after(6, 10)) == [7, 8, 9, 10]
 
 
 def test_an_event_out_of_turn_is_refused() -> None:
     log = log_of(2)
-    for wrong in (2, 4):
-        with pytest.raises(ValueError, match=f"event {wrong} came where 3 was due"):
-            log.append(event(wrong))
+    for wrong in (1, 2):
+        with pytest.raises(ValueError, match=f"event {wrong} came behind 2"):
+            log.append(WireEvent.of(event(wrong)))
+
+
+def test_a_number_that_was_left_out_is_no_gap() -> None:
+    log = EventLog(3)
+    for number in (1, 2, 5, 6, 9):
+        log.append(WireEvent.of(event(number)))
+    assert (log.oldest, log.newest, log.forgotten) == (5, 9, 2)
+    for cursor in (2, 3, 4):
+        assert numbers(log.after(cursor, 10)) == [5, 6, 9]
+    assert numbers(log.after(7, 10)) == [9]
+    assert gap_of(log.after(1, 10)[0]).number == 2
+
+
+def test_a_log_of_a_past_call_holds_nothing_and_knows_its_end() -> None:
+    log = EventLog(1, forgotten=7)
+    assert (log.oldest, log.newest, log.forgotten) == (0, 7, 7)
+    assert log.after(0, 10) == []
+    with pytest.raises(ValueError, match="event 7 came behind 7"):
+        log.append(WireEvent.of(event(7)))
 
 
 def test_there_must_be_room() -> None:

@@ -28,6 +28,7 @@ async def test_ten_live_calls_have_their_finals_when_the_server_is_told_to_go(
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "STREAMTRACE_MAX_LOAD": "1000",
+            "STREAMTRACE_DATABASE": f"sqlite:///{tmp_path}/events.db",
         },
         stdout=PIPE,
         stderr=PIPE,

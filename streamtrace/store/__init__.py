@@ -1,0 +1,1 @@
+"""Keeps what calls said, on disk or in PostgreSQL, and gives it back."""

@@ -1,0 +1,60 @@
+"""What is written: rows of the tables, gathered into batches that are kept as a whole or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streamtrace.events.log import WireEvent
+
+LIVE, ENDED, LEAVING = "live", "ended", "leaving"  # of a call; the last is being deleted
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call as its first event left it, and then as its last one did."""
+
+    id: str
+    external_id: str | None
+    line: str | None
+    protocol: str
+    state: str
+    started: str
+    ended: str | None = None
+    reason: str | None = None
+    last_sequence: int = 0  # of an ended call
+    bytes: int = 0  # that its events' texts take, of an ended call
+    legs: str = "[]"  # JSON: each leg and its last decision, of an ended call
+
+    def values(self) -> dict[str, Any]:
+        """For the statement."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as it goes over the wire; beside its text is what it is chosen by."""
+
+    call_id: str
+    event: WireEvent
+
+    def values(self) -> dict[str, Any]:
+        """For the statement."""
+        event = self.event
+        return {
+            "call_id": self.call_id,
+            "sequence": event.number,
+            "type": event.type,
+            "leg": event.leg,
+            "is_final": event.is_final,
+            "text": event.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One transaction."""
+
+    calls: Sequence[CallRow] = ()
+    events: Sequence[EventRow] = ()
