@@ -245,9 +245,7 @@ class Settings(BaseSettings):
     def _database_is_known(self) -> Self:
         # Not about one key, or the message would repeat its value, which may hold a password.
         if not DATABASE.fullmatch(self.database):
-            raise ValueError(
-                "database: want sqlite, sqlite:///FILE, postgresql://… or memory"
-            )
+            raise ValueError("database: want sqlite, sqlite:///FILE, postgresql://… or memory")
         return self
 
     @field_serializer("database", when_used="json")

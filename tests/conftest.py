@@ -11,6 +11,8 @@ os.environ.setdefault("STREAMTRACE_MAX_LOAD", "1000")  # servers take calls howe
 os.environ.setdefault("STREAMTRACE_DATABASE", "memory")  # what keeps events names a file of its own
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported; cores are few
 
+pytest_plugins = ["tests.postgres"]
+
 BROWSER_KEY = pytest.StashKey["BrowserWatch"]()
 
 

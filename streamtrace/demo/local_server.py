@@ -47,7 +47,7 @@ async def local_server(
     a say. `program` is the module to run, and what it is told before the arguments.
     """
     with tempfile.TemporaryDirectory(prefix="streamtrace-") as folder:
-        port = _free_port()
+        port = free_port()
         database = f"sqlite:///{folder}/streamtrace.db"  # as the default is, and leaves no litter
         chosen = {"database": database, **(settings or {}), "host": "127.0.0.1", "port": port}
         process = await _start(folder, [*program, *arguments], _variables(chosen))
@@ -123,7 +123,8 @@ async def _stop(process: Process) -> None:
             await process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody has at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -164,7 +164,7 @@ def test_a_score() -> None:
         "quality": {"codec": "PCMU", "loss_ratio": 0.01, "concealed_ms": 0, "degraded": False},
         "latency_ms": {"queue": 12.0, "encode": 18.0, "total": 71.0},
         "model": {"id": "m", "sha256": "abc"},
-            "recovered": False,
+        "recovered": False,
     }
     assert [share["source"] for share in attribution] == [
         "system-7",

@@ -1,4 +1,4 @@
-"""What a server keeps: shown again after a restart, whole however long, and gone when its time is."""
+"""What a server keeps: told again after a restart, whole however long, and let go in time."""
 
 from __future__ import annotations
 
@@ -61,9 +61,10 @@ async def test_a_call_is_told_by_the_next_server(tmp_path: Path, ingest_workers:
 
 
 async def test_old_and_new_calls_are_one_list(tmp_path: Path) -> None:
-    async with live_server(
-        database=f"sqlite:///{tmp_path}/events.db", ended_calls_kept=2
-    ) as url, http(url) as client:
+    async with (
+        live_server(database=f"sqlite:///{tmp_path}/events.db", ended_calls_kept=2) as url,
+        http(url) as client,
+    ):
         for number in range(5):
             await place_pcm(url, f"list-{number % 2}", seconds=0.1)
         whole = (await client.get("/v1/calls")).json()["calls"]
@@ -82,9 +83,7 @@ async def test_old_and_new_calls_are_one_list(tmp_path: Path) -> None:
 
 async def test_a_reader_that_comes_late_to_a_live_call_gets_all_of_it(tmp_path: Path) -> None:
     async with (
-        live_server(
-            database=f"sqlite:///{tmp_path}/events.db", events_kept_per_call=16
-        ) as url,
+        live_server(database=f"sqlite:///{tmp_path}/events.db", events_kept_per_call=16) as url,
         ws(url, "/v1/ingest/pcm?external_id=late&events=1") as call,
     ):
         for _ in range(25):

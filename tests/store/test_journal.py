@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -56,16 +56,20 @@ async def journal_on(disk: Disk, *, patience_s: float = 5.0) -> AsyncIterator[Jo
     assert sum(line["log_level"] == "error" for line in logs) <= 2
 
 
-def put(journal: Journal, call: Told, events: Iterable[WireEvent], last: CallRow | None = None):
+def put(
+    journal: Journal, call: Told, events: Iterable[WireEvent], last: CallRow | None = None
+) -> None:
     for event in events:
         is_last = last is not None and event.type == "call.ended.v1"
         given = row(call.id) if event.number == 1 else last if is_last else None
         journal.put(call, event, given, lambda event=event: call.show(event))
 
 
-async def until(what: object) -> None:
-    async with asyncio.timeout(5):
-        while not what():  # type: ignore[operator]
+async def until(what: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if what():
+                return
             await asyncio.sleep(0.002)
 
 
