@@ -85,5 +85,5 @@ $(SERVING): pyproject.toml constraints.txt | $(BIN)/python
 
 $(DEVELOPING): pyproject.toml constraints.txt | $(BIN)/python
 	$(SAY) 'Installing what tests and the trainer need (once; some minutes, torch is large)'
-	@$(PIP) install -c constraints.txt -e '.[train,dev]'
+	@$(PIP) install -c constraints.txt -e '.[train,postgres,dev]'
 	@touch $@ $(SERVING)

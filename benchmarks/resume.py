@@ -2,8 +2,8 @@
 
 `python -m benchmarks.resume [--events 10000] [--cuts 200] [--kills 40] [--json]`: calls are placed
 on a real server, whose process is killed (SIGKILL) and started again on the same database; each call
-is followed over WebSocket, SSE and REST by turns, by a reader who hangs up at random and resumes by
-its cursor. In the end every reader must have every event that the database tells, once by id, in
+is followed over WebSocket, SSE and REST by turns; its reader hangs up at random and resumes by its
+cursor. In the end every reader must have every event that the database tells, once by id, in
 order, word for word, with one final a leg.
 """
 

@@ -159,7 +159,7 @@ def test_every_dependency_is_pinned_and_explained() -> None:
             r"`([a-z0-9-]+)`", (ROOT / "CONTRIBUTING.md").read_text().split("and why each")[1]
         )
     )
-    for name in declared() | declared("train", "gpu", "dev"):
+    for name in declared() | declared("train", "gpu", "postgres", "dev"):
         assert name in pinned, f"{name} is not in constraints.txt"
         assert name in explained, f"{name} has no line in CONTRIBUTING.md"
 

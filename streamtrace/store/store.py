@@ -80,7 +80,7 @@ class Store:
         """Sweep and checkpoint until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Sweeper(self._database, retention, self._thread.submit, utc).run())
-            tasks.create_task(self._checkpoint())
+            tasks.create_task(self.keep_checkpointed())
 
     async def close(self) -> None:
         """Nothing is read or written any more."""
@@ -92,7 +92,8 @@ class Store:
             log.error("the database does not answer: left open")
         self._thread.close()
 
-    async def _checkpoint(self) -> None:
+    async def keep_checkpointed(self) -> None:
+        """So that no commit waits for the disk."""
         while True:
             await asyncio.sleep(CHECKPOINT_S)
             try:
