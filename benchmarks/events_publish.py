@@ -2,7 +2,8 @@
 
 `python -m benchmarks.events_publish [--seconds 8] [--rounds 3] [--json]`: decisions of 200 live
 calls, 420 a second in the bunches that a batch of the encoder makes, into `LiveCall.publish` of a
-server that keeps them in SQLite, of one that does not, and of none, by turns. CPU is of all threads.
+server that keeps them in SQLite, of one that does not, and of none, by turns. CPU is of all its
+threads.
 """
 
 from __future__ import annotations

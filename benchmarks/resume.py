@@ -1,10 +1,10 @@
 """Nothing that was shown is ever lost: readers of a server that is killed again and again.
 
 `python -m benchmarks.resume [--events 10000] [--cuts 200] [--kills 40] [--json]`: calls are placed
-on a real server, whose process is killed (SIGKILL) and started again on the same database; each call
-is followed over WebSocket, SSE and REST by turns; its reader hangs up at random and resumes by its
-cursor. In the end every reader must have every event that the database tells, once by id, in
-order, word for word, with one final a leg.
+on a real server, whose process is killed (SIGKILL) and started again on the same database. Each is
+followed over WebSocket, SSE and REST by turns; its reader hangs up at random and resumes by its
+cursor. In the end every reader must have every event that the database tells, once by id, in order,
+word for word, with one final a leg.
 """
 
 from __future__ import annotations

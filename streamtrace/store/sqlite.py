@@ -50,6 +50,7 @@ class Sqlite:
         except OSError as cause:
             raise self._unusable(cause.strerror or str(cause)) from None
         self._lock = self._locked(self._file.with_name(self._file.name + ".lock"))
+        self._make_ours()
         engine = create_engine(
             self._url,
             pool_size=1,
@@ -73,7 +74,6 @@ class Sqlite:
 
     def check(self, writer: Engine) -> None:
         """Raise where the file is damaged, unless it is too large to be read through now."""
-        self._file.chmod(0o600)
         if self._file.stat().st_size > CHECKED_BYTES:
             return
         with writer.connect() as connection:
@@ -106,11 +106,20 @@ class Sqlite:
             self._lock.close()
             self._lock = None
 
+    def _make_ours(self) -> None:
+        """Readable to its owner alone, and with it the log that SQLite writes beside it."""
+        try:
+            self._file.touch(mode=0o600)
+            self._file.chmod(0o600)
+        except OSError as cause:
+            raise self._unusable(cause.strerror or str(cause)) from None
+
     def _locked(self, path: Path) -> sqlite3.Connection:
         """SQLite's own lock on a file beside ours: it ends with the process, on every system."""
         try:
             lock = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
+                lock.execute("PRAGMA journal_mode=OFF")  # nothing is ever written to it
                 lock.execute("BEGIN EXCLUSIVE")
             except BaseException:
                 lock.close()

@@ -183,7 +183,10 @@ def test_a_server_that_is_not_there() -> None:
 
 
 def test_it_is_readable_to_its_owner_alone(tmp_path: Path) -> None:
-    with opened(f"sqlite:///{tmp_path}/deep/events.db"):
-        pass
-    assert (tmp_path / "deep" / "events.db").stat().st_mode & 0o077 == 0
+    with opened(f"sqlite:///{tmp_path}/deep/events.db") as database:
+        database.write(story())
+        files = {path.name: path for path in (tmp_path / "deep").iterdir()}
+        for name in ("events.db", "events.db-wal"):
+            assert files[name].stat().st_mode & 0o077 == 0
     assert (tmp_path / "deep").stat().st_mode & 0o077 == 0
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {"events.db", "events.db.lock"}
