@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,13 +12,13 @@ from tests.store.databases import has_postgres, postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server for all tests."""
+def postgres_url() -> Iterator[str]:
+    """One for all of them, which nobody else talks to."""
     if not has_postgres():
         pytest.skip("PostgreSQL is not installed")
     # Not below pytest's own folder, which is closed to the user that the server runs as.
-    folder = tmp_path_factory.mktemp("pg")
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(parent.stat().st_mode | 0o011)
-    with postgres(folder) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="streamtrace-pg-") as folder,
+        postgres(Path(folder)) as url,
+    ):
         yield url

@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import sqlalchemy
@@ -29,7 +30,7 @@ def tool(name: str) -> str | None:
 
 def has_postgres() -> bool:
     """Whether a server can be started here."""
-    if any(tool(name) is None for name in TOOLS):
+    if any(tool(name) is None for name in TOOLS) or find_spec("psycopg") is None:
         return False
     return os.getuid() != 0 or any(one.pw_name == NOBODY for one in pwd.getpwall())
 
