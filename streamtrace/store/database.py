@@ -27,6 +27,10 @@ EVENT_COLUMNS = (
 )
 
 
+class ConnectionGone(StoreFailed):
+    """The connection was lost; a new one may do."""
+
+
 class Database:
     """Open from the beginning to `close`; every method may wait for a disk or a network.
 
@@ -70,6 +74,12 @@ class Database:
 
     def write(self, batch: Batch) -> None:
         """All of it is kept when this returns, and nothing of it if it raises."""
+        try:
+            self._write(batch)
+        except ConnectionGone:  # as when PostgreSQL was started anew; there may be another
+            self._write(batch)
+
+    def _write(self, batch: Batch) -> None:
         with self._writing() as connection:
             if batch.calls:
                 connection.execute(self._put_call, [row.values() for row in batch.calls])
@@ -220,6 +230,7 @@ class Database:
         except StoreFailed:
             raise
         except DBAPIError as error:
-            raise StoreFailed((str(error.orig).splitlines() or ["no answer"])[0]) from None
+            kind = ConnectionGone if error.connection_invalidated else StoreFailed
+            raise kind((str(error.orig).splitlines() or ["no answer"])[0]) from None
         except (SQLAlchemyError, StoreError) as error:  # no connection; or another took our lock
             raise StoreFailed(str(error).splitlines()[0]) from None

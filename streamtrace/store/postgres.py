@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.dialects.postgresql import insert
@@ -36,7 +37,7 @@ class Postgres:
 
     def reader(self) -> Engine:
         """For those who read beside the writer."""
-        return self._engine(READERS, isolation_level="AUTOCOMMIT")
+        return self._engine(READERS, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
 
     def check(self, writer: Engine) -> None:
         """It checks itself."""
@@ -58,7 +59,7 @@ class Postgres:
     def close(self) -> None:
         """The lock goes with the connection."""
 
-    def _engine(self, most: int, **options: str) -> Engine:
+    def _engine(self, most: int, **options: Any) -> Engine:
         connecting = {
             "application_name": "streamtrace",
             "connect_timeout": CONNECT_S,
