@@ -12,13 +12,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
 import signal
 import sys
 import tempfile
 import time
-from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -28,12 +26,11 @@ import httpx
 from websockets.exceptions import WebSocketException
 
 from benchmarks.event_loop import run as run_loop
+from benchmarks.killed_server import KilledServer
 from benchmarks.report import Measured, Report, as_markdown, load_average
 from streamtrace.clients.endpoints import endpoint, http_client, open_websocket
 from streamtrace.clients.follow import EventJson
-from streamtrace.demo.local_server import free_port
 
-ROOT = Path(__file__).resolve().parents[1]
 CALLS = 8  # at once
 PIECE = bytes(2 * 7_680)  # a hop of silence at 16 kHz: one decision
 PIECE_S = 0.02  # between two; twenty-four times as fast as live
@@ -58,52 +55,11 @@ class Found:
     wrong: list[str] = field(default_factory=list[str])
 
 
-class Server:
-    """A real one without the network's arithmetic, always on the same port and database."""
-
-    def __init__(self, database: str, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._folder = folder
-        self._database = database
-        self._process: Process | None = None
-
-    async def start(self) -> None:
-        """Until it answers."""
-        kept = {name: value for name, value in os.environ.items() if "STREAMTRACE_" not in name}
-        given = {"DATABASE": self._database, "MAX_LOAD": "1000", "RING_MS": "60000"}
-        given |= {"EVENTS_KEPT_PER_CALL": "32", "ENDED_CALLS_KEPT": "8", "HEARTBEAT_S": "1"}
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "benchmarks.bare_server", "--port", str(self.port)),
-            cwd=self._folder,
-            env=kept
-            | {"PYTHONPATH": str(ROOT)}
-            | {f"STREAMTRACE_{name}": value for name, value in given.items()},
-            stdout=DEVNULL,
-            stderr=DEVNULL,
-        )
-        async with http_client(self.url) as http, asyncio.timeout(60):
-            while True:
-                with suppress(httpx.HTTPError):
-                    if (await http.get(f"{self.url}/readyz")).is_success:
-                        return
-                if self._process.returncode is not None:
-                    raise RuntimeError(f"the server ended with {self._process.returncode}")
-                await asyncio.sleep(WAIT_S)
-
-    async def stop(self, how: signal.Signals) -> None:
-        """And wait until it is gone."""
-        assert self._process is not None
-        if self._process.returncode is None:
-            self._process.send_signal(how)
-        await self._process.wait()
-
-
 class Chaos:
     """Callers, readers and the one who kills."""
 
     def __init__(
-        self, server: Server, *, events: int, cuts: int, kills: int, seed: int = 1
+        self, server: KilledServer, *, events: int, cuts: int, kills: int, seed: int = 1
     ) -> None:
         self._server = server
         self._events, self._cuts, self._kills = events, cuts, kills
@@ -277,7 +233,7 @@ async def measure(
     folder: Path, *, events: int, cuts: int, kills: int, database: str | None = None
 ) -> Found:
     """On a database in the folder, unless another is named."""
-    server = Server(database or f"sqlite:///{folder}/events.db", folder)
+    server = KilledServer(database or f"sqlite:///{folder}/events.db", folder)
     return await Chaos(server, events=events, cuts=cuts, kills=kills).run()
 
 

@@ -16,6 +16,8 @@ from streamtrace.errors import (
     CallRejected,
     EngineFull,
     NotAllowed,
+    StoreError,
+    StoreFailed,
     StreamTaken,
     StreamTraceError,
 )
@@ -86,7 +88,13 @@ class ServerState(OwnedTasks):
         from streamtrace.server.recovery import end_lost_calls
         from streamtrace.store.retention import Retention
 
-        await end_lost_calls(store, self.engine)
+        try:
+            await end_lost_calls(store, self.engine)
+        except StoreFailed as cause:
+            raise StoreError(
+                f"the last server's calls cannot be given their end in the database ({cause}): "
+                "make room or repair it, or set `database` to another"
+            ) from None
         watch, metrics = store.journal.watch, self.metrics
         watch.shown = metrics.store_delay.observe
         watch.unkept = lambda why, events: metrics.events_unkept.labels(why).inc(events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -47,7 +47,7 @@ class Disk:
 
 
 @asynccontextmanager
-async def journal_on(disk: Disk, *, patience_s: float = 5.0) -> AsyncIterator[Journal]:
+async def journal_on(disk: Disk, *, patience_s: float = 5.0) -> AsyncGenerator[Journal]:
     thread = JobThread("test-writer")
     with capture_logs() as logs:
         async with Journal(disk.write, thread, patience_s=patience_s, retry_s=0.01) as journal:

@@ -1,0 +1,60 @@
+"""A real server that can be killed and started again, on the same port and database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from streamtrace.clients.endpoints import http_client
+from streamtrace.demo.local_server import free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+LOOK_S = 0.05  # between looks whether it answers
+
+
+class KilledServer:
+    """A real one without the network's arithmetic, always on the same port and database."""
+
+    def __init__(self, database: str, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._database = database
+        self._process: Process | None = None
+
+    async def start(self) -> None:
+        """Until it answers."""
+        kept = {name: value for name, value in os.environ.items() if "STREAMTRACE_" not in name}
+        given = {"DATABASE": self._database, "MAX_LOAD": "1000", "RING_MS": "60000"}
+        given |= {"EVENTS_KEPT_PER_CALL": "32", "ENDED_CALLS_KEPT": "8", "HEARTBEAT_S": "1"}
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "benchmarks.bare_server", "--port", str(self.port)),
+            cwd=self._folder,
+            env=kept
+            | {"PYTHONPATH": str(ROOT)}
+            | {f"STREAMTRACE_{name}": value for name, value in given.items()},
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+        )
+        async with http_client(self.url) as http, asyncio.timeout(60):
+            while True:
+                with suppress(httpx.HTTPError):
+                    if (await http.get(f"{self.url}/readyz")).is_success:
+                        return
+                if self._process.returncode is not None:
+                    raise RuntimeError(f"the server ended with {self._process.returncode}")
+                await asyncio.sleep(LOOK_S)
+
+    async def stop(self, how: signal.Signals) -> None:
+        """And wait until it is gone."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(how)
+        await self._process.wait()
