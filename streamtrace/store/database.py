@@ -7,13 +7,19 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, Insert, Select, delete, func, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    SQLAlchemyError,
+    StatementError,
+)
 
 from streamtrace.errors import StoreError, StoreFailed
 from streamtrace.events.log import WireEvent
 from streamtrace.store.location import Location
 from streamtrace.store.postgres import Postgres
-from streamtrace.store.rows import ENDED, LEAVING, LIVE, Batch, CallRow
+from streamtrace.store.rows import ENDED, LEAVING, LIVE, Batch, CallRow, RowRefused
 from streamtrace.store.schema import CALLS, EVENTS, make_or_check
 from streamtrace.store.sqlite import Sqlite
 from streamtrace.values import Leg
@@ -229,8 +235,12 @@ class Database:
             yield
         except StoreFailed:
             raise
+        except (DataError, IntegrityError) as error:
+            raise RowRefused(str(error.orig).splitlines()[0]) from None
         except DBAPIError as error:
             kind = ConnectionGone if error.connection_invalidated else StoreFailed
             raise kind((str(error.orig).splitlines() or ["no answer"])[0]) from None
+        except (StatementError, ValueError) as error:
+            raise RowRefused(type(error).__name__) from None
         except (SQLAlchemyError, StoreError) as error:  # no connection; or another took our lock
             raise StoreFailed(str(error).splitlines()[0]) from None

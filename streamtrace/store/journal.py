@@ -20,8 +20,8 @@ import structlog
 
 from streamtrace.errors import StoreFailed
 from streamtrace.events.log import WireEvent
-from streamtrace.store.holes import Holes, KeptCall
-from streamtrace.store.rows import Batch, CallRow, EventRow
+from streamtrace.store.holes import Hole, Holes, KeptCall
+from streamtrace.store.rows import Batch, CallRow, EventRow, RowRefused
 from streamtrace.store.thread import JobThread
 
 log = structlog.get_logger()
@@ -79,6 +79,7 @@ class Journal:
         self._partials: dict[tuple[str, str], int] = {}  # call and leg: its score that waits
         self._in_flight: list[Entry] = []
         self._unanswered: asyncio.Future[None] | None = None
+        self._shown_s = 0.0
         self._number = 0
         self._holes = Holes()
         self._wanted = asyncio.Event()
@@ -142,6 +143,7 @@ class Journal:
                 self._wanted.clear()
                 await self._wanted.wait()
                 continue
+            await self._gather()
             self._take()
             try:
                 await self._write(_batch_of(self._in_flight))
@@ -151,8 +153,13 @@ class Journal:
                 continue
             kept, self._in_flight = self._in_flight, []  # none if they were shown meanwhile
             self._show(kept)
-            if self._waiting and not self._closing.is_set():
-                await asyncio.sleep(self._gather_s)
+            self._shown_s = time.monotonic()
+
+    async def _gather(self) -> None:
+        """Wait for company, where the last transaction was a moment ago."""
+        pause_s = self._shown_s + self._gather_s - time.monotonic()
+        if pause_s > 0 and not self._closing.is_set():
+            await asyncio.sleep(pause_s)
 
     def _take(self) -> None:
         """The oldest that wait."""
@@ -213,7 +220,7 @@ class Journal:
             holes, self._holes = self._holes, Holes()
             try:
                 for hole in holes:
-                    await self._write(hole.batch())
+                    await self._fill(hole)
                 break
             except StoreFailed as failure:
                 self._holes.put_back(holes)
@@ -230,6 +237,12 @@ class Journal:
             for number, row in enumerate(batch.events):
                 self._wait_for(Entry(hole.call, row.event, None if number else hole.row, None, 0.0))
         return True
+
+    async def _fill(self, hole: Hole) -> None:
+        try:
+            await self._write(hole.batch())
+        except RowRefused as refusal:  # trying again would keep all others waiting
+            log.error("a call's events cannot be kept", call_id=hole.call.id, why=str(refusal))
 
 
 def _batch_of(entries: Iterable[Entry]) -> Batch:

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from streamtrace.errors import StoreFailed
 from streamtrace.events.log import WireEvent
 
 LIVE, ENDED, LEAVING = "live", "ended", "leaving"  # of a call; the last is being deleted
+
+
+class RowRefused(StoreFailed):
+    """The database is well, and will never take this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,8 @@ class CallRow:
     legs: str = "[]"  # JSON: each leg and its last decision, of an ended call
 
     def values(self) -> dict[str, Any]:
-        """For the statement."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """For the statement. A far side's names may hold what no database takes as text."""
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +63,9 @@ class Batch:
 
     calls: Sequence[CallRow] = ()
     events: Sequence[EventRow] = ()
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "replace").decode().replace("\0", "?")

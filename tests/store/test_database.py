@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from streamtrace.errors import StoreError, StoreFailed
+from streamtrace.errors import StoreError
 from streamtrace.store.database import Database
 from streamtrace.store.location import locate
-from streamtrace.store.rows import ENDED, LIVE, Batch, EventRow
+from streamtrace.store.rows import ENDED, LIVE, Batch, EventRow, RowRefused
 from streamtrace.values import Leg
 from tests.sinks.events import ended, final, partial, started
 from tests.store.databases import row, wire
@@ -68,12 +68,21 @@ def test_a_batch_may_come_twice(database_url: str) -> None:
 def test_a_batch_is_kept_as_a_whole_or_not(database_url: str) -> None:
     broken = dataclasses.replace(row("call_2"), protocol=None)  # type: ignore[arg-type]
     with opened(database_url) as database:
-        with pytest.raises(StoreFailed):
+        with pytest.raises(RowRefused):
             database.write(Batch([row("call_1"), broken], story().events))
         assert database.events_after("call_1", 0, limit=10) == []
         assert database.live_calls() == []
         database.write(story())
         assert len(database.live_calls()) == 1
+
+
+def test_names_that_no_database_takes_are_made_plain(database_url: str) -> None:
+    odd = row("call_1", ENDED, external_id="a\0b\ud800", line="\U0001f600")
+    with opened(database_url) as database:
+        database.write(Batch([odd]))
+        assert database.call("call_1") == row(
+            "call_1", ENDED, external_id="a?b?", line="\U0001f600"
+        )
 
 
 def test_calls_are_found_newest_first(database_url: str) -> None:

@@ -15,7 +15,7 @@ from streamtrace.events.log import WireEvent
 from streamtrace.events.wire import EVENT, StreamGapEvent
 from streamtrace.store import journal as module
 from streamtrace.store.journal import Journal
-from streamtrace.store.rows import ENDED, Batch, CallRow
+from streamtrace.store.rows import ENDED, Batch, CallRow, RowRefused
 from streamtrace.store.thread import JobThread
 from streamtrace.values import Leg
 from tests.sinks.events import ended, final, partial, started
@@ -30,6 +30,7 @@ class Disk:
         self.calls: dict[str, CallRow] = {}
         self.batches = 0
         self.is_full = False
+        self.refused: set[str] = set()
         self.runs = threading.Event()
         self.runs.set()
 
@@ -37,6 +38,8 @@ class Disk:
         assert self.runs.wait(10)
         if self.is_full:
             raise StoreFailed("database or disk is full")
+        if self.refused & {one.call_id for one in batch.events}:
+            raise RowRefused("no text")
         self.batches += 1
         self.calls |= {call.id: call for call in batch.calls}
         for one in batch.events:
@@ -203,6 +206,20 @@ async def test_too_much_that_waits_is_shown_live_in_its_order(
         await until(lambda: journal.problem is None)
         await journal.flushed()
     assert disk.numbers() == list(range(1, 12))
+
+
+async def test_what_the_database_will_never_take_holds_nobody_else_up() -> None:
+    disk, poison, call = Disk(), Told("call_poison"), Told()
+    disk.refused = {poison.id}
+    async with journal_on(disk) as journal:
+        put(journal, call, [wire(started(1))])
+        put(journal, poison, [wire(started(1))])
+        await until(lambda: journal.problem)
+        await until(lambda: journal.problem is None)
+        put(journal, call, [wire(partial(2))])
+        await journal.flushed()
+    assert call.shown == disk.numbers() == [1, 2]
+    assert poison.shown == [1]
 
 
 async def test_who_never_gets_room_is_not_kept_waiting_at_the_end() -> None:
