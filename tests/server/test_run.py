@@ -31,6 +31,7 @@ def serve(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         cwd=folder,
         env={
             "PATH": "/usr/bin:/bin",
+            "STREAMTRACE_DATABASE": "memory",
             "STREAMTRACE_MAX_LOAD": "1000",
             "PYTHONPATH": str(Path(__file__).parents[2]),
         },

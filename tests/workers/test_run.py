@@ -32,6 +32,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         cwd=folder,
         env={
             "PATH": "/usr/bin:/bin",
+            "STREAMTRACE_DATABASE": "memory",
             "STREAMTRACE_MAX_LOAD": "1000",
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(folder),
@@ -81,6 +82,7 @@ def test_ctrl_c_reaches_every_process_and_ends_each_once(tmp_path: Path) -> None
         cwd=tmp_path,
         env={
             "PATH": "/usr/bin:/bin",
+            "STREAMTRACE_DATABASE": "memory",
             "STREAMTRACE_MAX_LOAD": "1000",
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(tmp_path),
