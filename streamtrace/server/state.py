@@ -16,8 +16,6 @@ from streamtrace.errors import (
     CallRejected,
     EngineFull,
     NotAllowed,
-    StoreError,
-    StoreFailed,
     StreamTaken,
     StreamTraceError,
 )
@@ -79,29 +77,12 @@ class ServerState(OwnedTasks):
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         if self.store is not None:
-            await self._begin_keeping(self.store)
+            from streamtrace.server.keeping import begin_keeping, keep_small
+
+            await begin_keeping(self.store, self.engine, self.metrics)
+            self.spawn(keep_small(self.store, self.engine, self.settings))
         self.spawn(watch_load(self.admission, self.engine.encoder, self.clock, self.metrics))
         return self
-
-    async def _begin_keeping(self, store: Store) -> None:
-        """Behind the last server's calls, which have their ends first."""
-        from streamtrace.server.recovery import end_lost_calls
-        from streamtrace.store.retention import Retention
-
-        try:
-            await end_lost_calls(store, self.engine)
-        except StoreFailed as cause:
-            raise StoreError(
-                f"the last server's calls cannot be given their end in the database ({cause}): "
-                "make room or repair it, or set `database` to another"
-            ) from None
-        watch, metrics = store.journal.watch, self.metrics
-        watch.shown = metrics.store_delay.observe
-        watch.unkept = lambda why, events: metrics.events_unkept.labels(why).inc(events)
-        watch.live_only = metrics.store_live_only.set
-        settings = self.settings
-        retention = Retention(settings.events_retention_days, settings.events_retention_mb)
-        self.spawn(store.keep_small(retention, self.clock.utc))
 
     # Admission
 

@@ -16,7 +16,7 @@ from streamtrace.events.alert_wire import (
     alert_event,
 )
 from streamtrace.events.alerts import AlertAction, AlertState, Disposition
-from streamtrace.events.log import EventLog
+from streamtrace.events.log import EventLog, WireEvent
 from tests.alerts.test_alert import AT, LATER, OPENED, alert, wish
 
 
@@ -66,9 +66,9 @@ def test_what_was_written_is_read_and_its_log_keeps_it() -> None:
     log = EventLog()
     change = opened(OPENED, AT)
     event = alert_event(change.alert, change.entry, sequence=1)
-    log.append(event)
+    log.append(WireEvent.of(event))
     assert ALERT_EVENT.validate_json(log.after(0, 10)[0].text) == event
     done = Wish(AlertAction.ACK, "grace", 1, disposition=Disposition.INCONCLUSIVE)
     second = worked(change.alert, done, LATER)
-    log.append(alert_event(second.alert, second.entry, sequence=2))
+    log.append(WireEvent.of(alert_event(second.alert, second.entry, sequence=2)))
     assert log.newest == 2
