@@ -23,7 +23,7 @@ class Caller:
         self, pcm: Float32s, codec: str, *, speed: float = 1.0, damage: LineDamage | None = None
     ) -> None:
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.track = PacedTrack(pcm, Pace(speed))
+        self.track = PacedTrack(pcm, codec.lower(), Pace(speed))
         transceiver = self.peer.addTransceiver(self.track, direction="sendonly")
         transceiver.setCodecPreferences(
             [

@@ -12,7 +12,7 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from playwright.async_api import Page, async_playwright
@@ -23,9 +23,10 @@ from streamtrace.demo.local_server import local_server
 from streamtrace.demo.plan import PlannedCall, plan_calls
 from streamtrace.demo.run import people
 
-PICTURE = Path(__file__).with_name("first-page.png")
+PICTURE = Path(__file__).with_name("dashboard.png")
 README = Path(__file__).parents[2] / "README.md"
 LONGEST_S = 13.0
+ROW = ".sizer .row"
 WIDTH = 92
 MOST_SHARES = 4  # of families; all of them would fill a screen
 
@@ -62,15 +63,15 @@ async def place(url: str, call: PlannedCall) -> None:
 
 async def shoot(page: Page, verdict: str, after_s: float) -> str:
     """Open the first call with this verdict (else the first) and shoot; returns the call's id."""
-    await page.locator("tbody .badge[data-verdict]").first.wait_for(timeout=60_000)
+    await page.locator(f"{ROW} .badge[data-verdict]").first.wait_for(timeout=60_000)
     await page.wait_for_timeout(1000 * after_s)
-    wanted = page.locator("tbody", has=page.locator(f'.badge[data-verdict="{verdict}"]'))
-    rows = wanted if await wanted.count() else page.locator("tbody")
+    wanted = page.locator(ROW, has=page.locator(f'.badge[data-verdict="{verdict}"]'))
+    rows = wanted if await wanted.count() else page.locator(ROW)
     await rows.first.get_by_role("button").click()
     await page.mouse.move(0, 0)
     await page.wait_for_timeout(1000)
     await page.screenshot(path=PICTURE)
-    return unquote(page.url.split("#call=")[1])
+    return parse_qs(urlsplit(page.url).query)["call"][0]
 
 
 def latest_score(url: str, call_id: str) -> dict[str, Any]:

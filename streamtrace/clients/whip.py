@@ -19,32 +19,46 @@ from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
+from streamtrace.audio.g711 import decode_alaw, decode_mulaw, encode_alaw, encode_mulaw
+from streamtrace.audio.pcm16 import encode_pcm16
 from streamtrace.clients.endpoints import endpoint, http_client, is_local
 from streamtrace.clients.lossy_sender import damage_sender, repeat_frames
 from streamtrace.clients.pace import Pace
 from streamtrace.clients.plan import CallPlan
+from streamtrace.clients.rate import at_rate
 from streamtrace.errors import CallFailed
 from streamtrace.ice_hosts import LOOPBACK_HOSTS, offer_hosts
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 
-FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
+FRAMES_PER_S = 50
+LAWS = {"pcmu": (encode_mulaw, decode_mulaw), "pcma": (encode_alaw, decode_alaw)}
 CONNECT_S = 10.0
 CREATED = 201
 TAIL_S = 0.3  # silence behind the end, so that no buffer on the way keeps the last words
 
 
 class PacedTrack(MediaStreamTrack):
-    """Plays [T] at 16 kHz once, then ends; `played` is set then."""
+    """Plays [T] at its codec's rate once, then ends; `played` is set then."""
 
     kind = "audio"
 
-    def __init__(self, pcm: Float32s, pace: Pace) -> None:
+    def __init__(self, pcm: Float32s, codec: str, pace: Pace) -> None:
         super().__init__()
-        tail = np.zeros(round(TAIL_S * SAMPLE_RATE_HZ) + -len(pcm) % FRAME_SAMPLES, np.float32)
-        scaled = np.clip(np.concatenate([pcm, tail]), -1, 1) * 32_767
+        self._rate_hz = 8_000 if codec in LAWS else SAMPLE_RATE_HZ
+        self._frame_samples = self._rate_hz // FRAMES_PER_S
+        pcm = at_rate(pcm, self._rate_hz)
+        if codec in LAWS:
+            # FFmpeg is given G.711's own levels, so that it sends what any caller here would send.
+            encode, decode = LAWS[codec]
+            pcm = decode(encode(pcm))
+        tail = round(TAIL_S * self._rate_hz) + -len(pcm) % self._frame_samples
+        whole = np.frombuffer(
+            encode_pcm16(np.concatenate([pcm, np.zeros(tail, np.float32)])), "<i2"
+        )
         # Both channels carry the voice: Opus is stereo here, and FFmpeg would play mono 3 dB down.
-        stereo = np.repeat(scaled.astype(np.int16), 2)
-        self._frames = stereo.reshape(-1, 1, 2 * FRAME_SAMPLES)
+        channels = 2 if codec == "opus" else 1
+        self._layout = "stereo" if channels == 2 else "mono"
+        self._frames = np.repeat(whole, channels).reshape(-1, 1, channels * self._frame_samples)
         self._next = 0
         self._pace = pace
         self.played = asyncio.Event()
@@ -54,12 +68,12 @@ class PacedTrack(MediaStreamTrack):
         if self._next >= len(self._frames):
             self.played.set()
             raise MediaStreamError
-        position = self._next * FRAME_SAMPLES
-        await self._pace.until(position / SAMPLE_RATE_HZ)
-        frame = AudioFrame.from_ndarray(self._frames[self._next], format="s16", layout="stereo")
-        frame.sample_rate = SAMPLE_RATE_HZ
+        position = self._next * self._frame_samples
+        await self._pace.until(position / self._rate_hz)
+        frame = AudioFrame.from_ndarray(self._frames[self._next], format="s16", layout=self._layout)
+        frame.sample_rate = self._rate_hz
         frame.pts = position
-        frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
+        frame.time_base = Fraction(1, self._rate_hz)
         self._next += 1
         return frame
 
@@ -68,7 +82,7 @@ async def call_whip(plan: CallPlan) -> None:
     """Play the call to `/whip/{line}` and hang up."""
     base_url = plan.base_url
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    track = PacedTrack(plan.pcm, plan.pace)
+    track = PacedTrack(plan.pcm, plan.codec, plan.pace)
     ended = asyncio.Event()
     connected = asyncio.Event()
 
