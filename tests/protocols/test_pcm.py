@@ -54,30 +54,6 @@ def test_how_messages_cut_the_samples_does_not_matter(cuts: list[bytes], channel
     assert parts(cuts) == parts([b"".join(cuts)])
 
 
-def test_the_preamble_of_jambonz_goes_over_the_url() -> None:
-    preamble = {
-        "callSid": "c-9",
-        "from": "+123",
-        "sampleRate": 8000,
-        "mixType": "stereo",
-        "metadata": {"line": "sales", "depth": {"too": "deep"}},
-    }
-    start = started(json.dumps(preamble), rate_hz=16_000, external_id="url")
-    assert list(start.legs.items()) == [
-        (Leg.CALLER, LegFormat(L16, 8_000)),
-        (Leg.CALLEE, LegFormat(L16, 8_000)),
-    ]
-    assert start.external_id == "c-9"
-    assert start.parameters == {"line": "sales"}
-
-
-def test_the_preamble_of_vonage() -> None:
-    preamble = {"event": "websocket:connected", "content-type": "audio/l16;rate=8000", "uuid": "u"}
-    start = started(json.dumps(preamble))
-    assert start.legs[Leg.CALLER].rate_hz == 8_000
-    assert start.external_id == "u"
-
-
 @pytest.mark.parametrize("preamble", ["hello", "{", "[]", "7", "{}"])
 def test_a_preamble_of_any_kind_starts_the_stream(preamble: str) -> None:
     assert started(preamble, rate_hz=24_000).legs[Leg.CALLER].rate_hz == 24_000
@@ -89,7 +65,6 @@ def test_keys_goodbye_and_what_is_not_known() -> None:
         b"",
         json.dumps({"event": "dtmf", "dtmf": "2", "duration": 1}),
         json.dumps({"event": "websocket:dtmf", "digit": "5"}),
-        json.dumps({"muted": True}),
         "whatever",
         json.dumps({"event": "stop"}),
         b"\0\0",
