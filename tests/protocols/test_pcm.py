@@ -97,22 +97,3 @@ def test_violations(messages: list[str | bytes], code: int) -> None:
 def test_a_wrong_url(rate_hz: int, channels: int) -> None:
     with pytest.raises(ProtocolViolation):
         PcmStream(rate_hz, channels)
-
-
-fields = st.sampled_from(
-    ["event", "sampleRate", "mixType", "callSid", "metadata", "digit", "dtmf", "content-type"]
-)
-values = st.none() | st.integers() | st.text() | st.dictionaries(st.text(), st.text() | st.none())
-words = st.sampled_from(["dtmf", "mono", "stereo", "stop", "audio/l16;rate=8000", "16000", "1"])
-
-
-@given(st.lists(st.text() | st.binary() | st.dictionaries(fields, values | words).map(json.dumps)))
-def test_nothing_but_violations_comes_of_junk(messages: list[str | bytes]) -> None:
-    stream = PcmStream()
-    codes: set[int] = set()
-    for one in messages:
-        try:
-            stream.feed(one)
-        except ProtocolViolation as violation:
-            codes.add(violation.close_code)
-    assert codes <= {4400, 4409}
