@@ -60,13 +60,14 @@ bench: $(DEVELOPING)
 	  $(BIN)/streamtrace bench $$(printf '%s' "$$settings" | tr , ' ') $(ARGS); printf '\n'; \
 	done
 
-# What is found goes to the corpus, which `make test` replays; the newest inputs come last.
+# Inputs that reach new code, and the one that breaks a law, go to the corpus; `make test` replays it.
 fuzz: $(FUZZING)
 	@set -e; for codec in $(or $(CODECS),$$($(BIN)/python -m tests.fuzz --list)); do \
 	  found=$$(mktemp -d); \
 	  nice -n 19 $(BIN)/python -m tests.fuzz $$codec $$found tests/fuzz/corpus/$$codec \
-	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 $(ARGS); \
-	  nice -n 19 $(BIN)/python -m tests.fuzz $$codec -merge=1 tests/fuzz/corpus/$$codec $$found; \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
+	    -artifact_prefix=tests/fuzz/corpus/$$codec/ $(ARGS); \
+	  nice -n 19 $(BIN)/python -m tests.fuzz $$codec -set_cover_merge=1 tests/fuzz/corpus/$$codec $$found; \
 	  rm -r $$found; \
 	done
 

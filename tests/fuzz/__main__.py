@@ -24,7 +24,9 @@ def main() -> None:
     if sys.argv[1:] == ["--seeds"]:
         write_seeds()
         return
-    dialect = DIALECTS[sys.argv.pop(1)]
+    codec = sys.argv.pop(1)
+    dialect = DIALECTS[codec]
+    sys.argv[0] = f"{sys.executable} -m tests.fuzz {codec}"  # libFuzzer merges in a child, by shell
     atheris.Setup(sys.argv, lambda data: hear(dialect.make(), parted(data)) and None)
     atheris.Fuzz()
 
