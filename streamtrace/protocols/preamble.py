@@ -21,7 +21,11 @@ JAMBONZ, AUDIOFORK, VONAGE = "jambonz", "audiofork", "vonage"
 LIVEKIT, SINCH = "livekit", "sinch"
 
 # How a platform shows at the upgrade. The subprotocols are echoed to those who offer them.
-SUBPROTOCOLS = {"audio.jambonz.org": JAMBONZ, "audio.drachtio.org": AUDIOFORK}
+SUBPROTOCOLS = {
+    "audio.jambonz.org": JAMBONZ,
+    "audio.drachtio.org": AUDIOFORK,
+    "audiostream.drachtio.org": AUDIOFORK,  # before it was renamed
+}
 CONTENT_TYPES = {"audio/x-raw": LIVEKIT}
 
 # The likeliest that an integrator chose comes first.
