@@ -66,13 +66,14 @@ def read_preamble(content: JsonObject) -> Preamble:
     """Any JSON object is one: FreeSWITCH sends whatever metadata it was given."""
     if not content:
         return NO_PREAMBLE
+    passed = _passed_along(content)
     ids = (text(content, key) for key in EXTERNAL_ID_KEYS)
     return Preamble(
         _platform(content),
         _rate(content),
         CHANNELS.get(text(content, "mixType") or "", _UNREADABLE) if "mixType" in content else None,
-        next(filter(None, ids), None),
-        _passed_along(content),
+        passed.pop("external_id", None) or next(filter(None, ids), None),
+        passed,
     )
 
 

@@ -67,6 +67,9 @@ def test_sinch_is_answered_behind_its_start() -> None:
 def test_sinch_headers_may_be_a_list() -> None:
     headers = [{"key": "line", "value": "a"}, {"key": 7}, "?", {"value": "no key"}]
     assert started(sinch_connect(callHeaders=headers)).parameters == {"line": "a"}
+    mine = [{"key": "external_id", "value": "mine"}]
+    assert started(sinch_connect(callHeaders=mine)).external_id == "mine"
+    assert started(sinch_connect(callHeaders={"external_id": "mine"})).external_id == "mine"
 
 
 def test_a_sinch_call_that_cannot_be_taken_is_rejected_in_its_words() -> None:
