@@ -107,7 +107,7 @@ class PcmStream(MediaStream):
             {leg: LegFormat(L16, self._rate_hz) for leg in LEGS[: self._channels]},
             preamble.external_id or self._external_id,
             {**self._parameters, **preamble.parameters},
-            preamble.platform or self._platform,
+            protocol=preamble.platform or self._platform,
         )
         if not self._owes_answer:
             return [started]

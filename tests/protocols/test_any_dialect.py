@@ -34,7 +34,7 @@ def test_good_calls_are_heard(dialect: Dialect) -> None:
 
 
 @ALL
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_anything_at_all(dialect: Dialect, data: st.DataObject) -> None:
     words = st.sampled_from([*dialect.words, "", "1"])
@@ -44,7 +44,7 @@ def test_anything_at_all(dialect: Dialect, data: st.DataObject) -> None:
 
 
 @ALL
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_good_calls_gone_wrong(dialect: Dialect, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(list(dialect.conversations)))

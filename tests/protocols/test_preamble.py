@@ -38,7 +38,7 @@ def test_jambonz_and_its_metadata_amid_its_own_words() -> None:
         {Leg.CALLER: LegFormat(L16, 8_000), Leg.CALLEE: LegFormat(L16, 8_000)},
         "jb-1",
         {"line": "sales", "tenant": "acme"},  # neither numbers nor addresses
-        "jambonz",
+        protocol="jambonz",
     )
     assert started(jambonz_start(external_id="mine")).external_id == "mine"
     assert list(started(jambonz_start(mixType="mixed")).legs) == [Leg.CALLER]
@@ -47,7 +47,7 @@ def test_jambonz_and_its_metadata_amid_its_own_words() -> None:
 def test_vonage_and_its_headers() -> None:
     start = started(vonage_connected(uuid="vo-1", tenant="acme"), rate_hz=8_000)
     assert start == Started(
-        {Leg.CALLER: LegFormat(L16, 16_000)}, "vo-1", {"tenant": "acme"}, "vonage"
+        {Leg.CALLER: LegFormat(L16, 16_000)}, "vo-1", {"tenant": "acme"}, protocol="vonage"
     )
     older = json.dumps({"content-type": "audio/l16;rate=8000", "caller": "x"})
     assert started(older).protocol == "vonage"
@@ -57,7 +57,7 @@ def test_vonage_and_its_headers() -> None:
 def test_sinch_is_answered_behind_its_start() -> None:
     begun, reply, media = fed(PcmStream(), sinch_connect(sampleRate=48_000), FRAME_16K)
     assert begun == Started(
-        {Leg.CALLER: LegFormat(L16, 48_000)}, "si-1", {"line": "sales"}, "sinch"
+        {Leg.CALLER: LegFormat(L16, 48_000)}, "si-1", {"line": "sales"}, protocol="sinch"
     )
     assert isinstance(reply, Reply)
     assert json.loads(reply.text) == {"command": "answer"}
