@@ -14,11 +14,14 @@ from streamtrace.clients.place import checked_codec
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 RECIPES = sorted((DEPLOY / "recipes").glob("*.md"))
+SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+CALL = "streamtrace call "
 LINES = [
-    (page.relative_to(DEPLOY), line.strip())
+    (page.relative_to(DEPLOY), line[line.index(CALL) :])  # variables may be set in front of it
     for page in sorted(DEPLOY.rglob("*.md"))
-    for line in page.read_text().replace("\\\n", " ").splitlines()
-    if line.strip().startswith("streamtrace call ")
+    for block in SHELL.findall(page.read_text().replace("\\\n", " "))
+    for line in block.splitlines()
+    if CALL in line
 ]
 
 

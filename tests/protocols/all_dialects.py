@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from streamtrace.protocols.audiohook import AudioHookStream
 from streamtrace.protocols.ingest import MediaStream
 from streamtrace.protocols.pcm import PcmStream
 from streamtrace.protocols.twilio import TwilioStream
+from tests.protocols.audiohook_messages import ORGANIZATION, SESSION, Client
 from tests.protocols.pcm_messages import CONVERSATIONS
 from tests.protocols.twilio_messages import (
     STREAM_SID,
@@ -35,6 +37,21 @@ def _twilio_event(event: str, **fields: object) -> str:
     return json.dumps({"event": event, "streamSid": STREAM_SID, **fields})
 
 
+def _audiohook_call() -> list[Message]:
+    client = Client()
+    return [
+        client.opens(),
+        b"\x7f\xff" * 40,
+        client.says("ping"),
+        client.says("paused"),
+        client.says("resumed", {"start": "PT1S", "discarded": "PT1S"}),
+        b"\x7f\xff" * 40,
+        client.says("dtmf", {"digit": "5"}),
+        client.says("update", {"language": "de"}),
+        client.says("close", {"reason": "end"}),
+    ]
+
+
 DIALECTS: dict[str, Dialect] = {
     "twilio": Dialect(
         TwilioStream,
@@ -55,6 +72,11 @@ DIALECTS: dict[str, Dialect] = {
             ],
         },
         ("event", "streamSid", STREAM_SID, "media", "track", "chunk", "timestamp", "payload"),
+    ),
+    "audiohook": Dialect(
+        lambda: AudioHookStream(organization_id=ORGANIZATION, session_id=SESSION),
+        {"two-parties": _audiohook_call()},
+        ("type", "seq", "serverseq", "position", "parameters", "open", "close", "media", "PT1S"),
     ),
     "pcm": Dialect(
         lambda: PcmStream(8_000),
