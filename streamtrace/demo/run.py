@@ -22,7 +22,7 @@ from streamtrace.errors import CallFailed
 FINAL_WITHIN_S = 15.0  # after hanging up
 # What the demo's server is told beside its defaults: its few calls are taken however busy the
 # machine is. A way in that is off by default is opened here.
-SERVER_SETTINGS: dict[str, object] = {"max_load": 1000}
+SERVER_SETTINGS: dict[str, object] = {"max_load": 1000, "audiosocket_port": 0}
 
 
 def people(files: Sequence[Path]) -> list[Caller]:

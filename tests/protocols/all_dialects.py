@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streamtrace.protocols.audiohook import AudioHookStream
+from streamtrace.protocols.audiosocket import AudioSocketStream
 from streamtrace.protocols.ingest import MediaStream
 from streamtrace.protocols.pcm import PcmStream
 from streamtrace.protocols.twilio import TwilioStream
 from tests.protocols.audiohook_messages import ORGANIZATION, SESSION, Client
+from tests.protocols.audiosocket_frames import HANG_UP, KEY_5, WHO, audio
 from tests.protocols.pcm_messages import CONVERSATIONS
 from tests.protocols.twilio_messages import (
     STREAM_SID,
@@ -77,6 +79,10 @@ DIALECTS: dict[str, Dialect] = {
         lambda: AudioHookStream(organization_id=ORGANIZATION, session_id=SESSION),
         {"two-parties": _audiohook_call()},
         ("type", "seq", "serverseq", "position", "parameters", "open", "close", "media", "PT1S"),
+    ),
+    "audiosocket": Dialect(
+        AudioSocketStream,
+        {"one-party": [WHO, audio(8), KEY_5, audio(8) + audio(8), HANG_UP]},
     ),
     "pcm": Dialect(
         lambda: PcmStream(8_000),

@@ -16,6 +16,7 @@ from streamtrace.protocols.ingest import (
     LegFormat,
     Media,
     MediaStream,
+    Opened,
     Reply,
     Started,
 )
@@ -47,6 +48,8 @@ class Hearing:
             assert self.ended is None, f"{event} behind the end"
             if isinstance(event, Started):
                 self._take_start(event)
+            elif isinstance(event, Opened):
+                self.open(event.leg, event.form)
             elif isinstance(event, Media):
                 self._take_media(event)
                 out_bytes += len(event.payload)
