@@ -372,7 +372,7 @@ async def test_a_server_that_is_not_there_fails_the_call(protocol: str):
 @pytest.mark.parametrize(
     ("protocol", "codec", "damage", "named"),
     [
-        ("smoke", None, LineDamage(), "whip, twilio, signalwire, telnyx, plivo, exotel, pcm"),
+        ("smoke", None, LineDamage(), "whip, twilio, .*pcm"),
         ("whip", "speex", LineDamage(), "opus, pcmu, pcma, g722"),
         ("pcm", None, LineDamage(loss_percent=1), "no positions"),
     ],

@@ -61,7 +61,7 @@ async def test_a_server_that_is_not_there(noise: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("protocol", "options", "named"),
     [
-        ("smoke", {}, "choose from whip, twilio, signalwire, telnyx, plivo, exotel, pcm"),
+        ("smoke", {}, "choose from whip, twilio, .*pcm"),
         ("whip", {"codec": "g729"}, "opus, pcmu, pcma, g722"),
         ("pcm", {"loss": 5}, "no positions"),
         ("pcm", {"reorder": 5}, "no positions"),

@@ -13,7 +13,7 @@ from streamtrace.protocols.track import MOST_HELD
 from streamtrace.protocols.tracked import SAMPLES_IN
 from streamtrace.values import L16, PCMU, EndReason, Leg
 from tests.protocols.dialect import STREAM_IDS, Dialect, close_code, fed, heard
-from tests.protocols.all_dialects import DIALECTS, PLIVO, SIGNALWIRE, TELNYX, TWILIO
+from tests.protocols.dialects import DIALECTS, PLIVO, SIGNALWIRE, TELNYX, TWILIO
 
 every = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 

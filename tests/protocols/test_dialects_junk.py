@@ -14,7 +14,7 @@ from streamtrace.protocols.ingest import Media
 from streamtrace.protocols.tracked import SAMPLES_IN
 from streamtrace.values import Leg
 from tests.protocols.dialect import CODES, STREAM_IDS
-from tests.protocols.all_dialects import DIALECTS
+from tests.protocols.dialects import DIALECTS
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 keys = st.sampled_from(

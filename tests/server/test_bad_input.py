@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.live_server import live_server
+from tests.protocols.twilio_messages import STREAM_SID
 from tests.server.bad_input import AHEAD_S, DOORS, FRAMES_BEFORE, Door, Wrong
 from tests.server.peers import closed_with, finals, http, kinds, ws
 
@@ -92,7 +93,7 @@ async def do_wrong(url: str, name: str, wrong: str) -> int | None:
     async with opened(url, name, wrong) as socket:
         try:
             for message in messages_of(door, what):
-                await socket.send(message)
+                await socket.send(own(message, name, wrong))
         except ConnectionClosed:
             pass  # it is closed amid a flood
         if what.vanishes:
@@ -112,19 +113,26 @@ async def do_well(url: str, name: str, over: asyncio.Event) -> int | None:
     door = DOORS[name]
     async with opened(url, name, "nothing") as socket:
         for message in door.start():
-            await socket.send(message)
-        number = await speak(socket, door, over)
+            await socket.send(own(message, name, "nothing"))
+        number = await speak(socket, name, over)
         for message in door.stop:
-            await socket.send(message)
+            await socket.send(own(message, name, "nothing"))
         code = (await closed_with(socket))[0]
     return code if number > FRAMES_BEFORE else None
 
 
-async def speak(socket: ClientConnection, door: Door, over: asyncio.Event) -> int:
-    number = 0
+def own(message: str | bytes, name: str, wrong: str) -> str | bytes:
+    """The same on a stream that no other call has."""
+    if isinstance(message, bytes):
+        return message
+    return message.replace(STREAM_SID, f"MZ-{name}-{wrong.replace(' ', '-')}")
+
+
+async def speak(socket: ClientConnection, name: str, over: asyncio.Event) -> int:
+    door, number = DOORS[name], 0
     while not over.is_set():
         number += 1
-        await socket.send(door.media(number))
+        await socket.send(own(door.media(number), name, "nothing"))
         await asyncio.sleep(0.02)
     return number
 

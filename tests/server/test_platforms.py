@@ -19,7 +19,7 @@ from streamtrace.clients.place import place_call
 from tests.builders import tone
 from tests.live_server import live_server
 from tests.protocols.dialect import Dialect
-from tests.protocols.all_dialects import DIALECTS, EXOTEL, PLIVO
+from tests.protocols.dialects import DIALECTS, EXOTEL, PLIVO
 from tests.sdp import OFFER
 from tests.server.peers import all_events, closed_with, finals, http, kinds, ws
 
