@@ -4,6 +4,7 @@
 #   make test    the whole suite, CPU only                           ARGS="-k stepper -x"
 #   make check   format, lint, types, import contracts
 #   make bench   the benchmarks at quick settings
+#   make fuzz    coverage-guided fuzzing of every dialect             FUZZ_SECONDS=300  CODECS=…
 #   make fmt     rewrite the code in this project's format
 #   make clean   remove what these commands made, the environment too
 
@@ -18,10 +19,14 @@ PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 # One stamp per level, so that the demo never waits for torch.
 SERVING := $(VENV)/.serving
 DEVELOPING := $(VENV)/.developing
+FUZZING := $(VENV)/.fuzzing
 
 # Every benchmark at settings that take a few minutes in all; benchmarks/README.md has the others.
 QUICK := latency,--calls,8,--seconds,10 capacity,--calls,20,--seconds,6 soak,--seconds,600 \
 	overload,--calls,10,--seconds,6
+
+# Of every dialect.
+FUZZ_SECONDS := 300
 
 # The demo reads these two from its environment.
 export KEEP PROTOCOLS
@@ -32,7 +37,7 @@ DASHBOARD_SOURCES := $(wildcard streamtrace/dashboard/src/* streamtrace/dashboar
 	streamtrace/dashboard/*.json streamtrace/dashboard/*.ts streamtrace/dashboard/index.html)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt clean
+.PHONY: help demo test check bench fuzz fmt clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,6 +58,17 @@ bench: $(DEVELOPING)
 	@set -e; for settings in $(QUICK); do \
 	  printf '%s\n' "bench $$settings" | tr , ' ' >&2; \
 	  $(BIN)/streamtrace bench $$(printf '%s' "$$settings" | tr , ' ') $(ARGS); printf '\n'; \
+	done
+
+# Inputs that reach new code, and the one that breaks a law, go to the corpus; `make test` replays it.
+fuzz: $(FUZZING)
+	@set -e; for codec in $(or $(CODECS),$$($(BIN)/python -m tests.fuzz --list)); do \
+	  found=$$(mktemp -d); \
+	  nice -n 19 $(BIN)/python -m tests.fuzz $$codec $$found tests/fuzz/corpus/$$codec \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
+	    -artifact_prefix=tests/fuzz/corpus/$$codec/ $(ARGS); \
+	  nice -n 19 $(BIN)/python -m tests.fuzz $$codec -set_cover_merge=1 tests/fuzz/corpus/$$codec $$found; \
+	  rm -r $$found; \
 	done
 
 fmt: $(DEVELOPING)
@@ -87,3 +103,8 @@ $(DEVELOPING): pyproject.toml constraints.txt | $(BIN)/python
 	$(SAY) 'Installing what tests and the trainer need (once; some minutes, torch is large)'
 	@$(PIP) install -c constraints.txt -e '.[train,postgres,dev]'
 	@touch $@ $(SERVING)
+
+$(FUZZING): $(DEVELOPING)
+	$(SAY) 'Installing the fuzzer (once; Linux on x86-64)'
+	@$(PIP) install -c constraints.txt -e '.[fuzz]'
+	@touch $@

@@ -111,6 +111,9 @@ class Settings(BaseSettings):
         description="Expected share of this machine above which the next call is refused.",
     )
 
+    request_timeout_s: float = Field(
+        10.0, gt=0, le=300, description="For a request to come in whole, head and body."
+    )
     start_timeout_s: float = Field(
         5.0, gt=0, le=60, description="From connecting to the first media or start message."
     )
@@ -132,6 +135,15 @@ class Settings(BaseSettings):
     )
     frame_limit_bytes: int = Field(
         65_536, ge=1024, le=16_777_216, description="Largest WebSocket message taken."
+    )
+    ingest_speed: float = Field(
+        1.5, ge=1, le=1000, description="Audio may come so many times faster than real time."
+    )
+    ingest_messages_per_s: float = Field(
+        100.0, ge=1, le=100_000, description="Messages that a leg may bring a second."
+    )
+    ingest_ahead_s: float = Field(
+        30.0, gt=0, le=86_400, description="So much on top of both, after a network stood still."
     )
     ring_ms: int = Field(
         2_000,

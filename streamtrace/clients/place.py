@@ -14,6 +14,7 @@ from streamtrace.clients.exotel import call_exotel
 from streamtrace.clients.follow import find_call
 from streamtrace.clients.pace import Pace
 from streamtrace.clients.pcm import RATES_HZ, call_pcm
+from streamtrace.clients.pcm_platforms import call_audiofork, call_jambonz, call_vonage
 from streamtrace.clients.plan import CallClient, CallPlan
 from streamtrace.clients.plivo import call_plivo
 from streamtrace.clients.signalwire import call_signalwire
@@ -30,6 +31,11 @@ CLIENTS: dict[str, CallClient] = {
     "telnyx": CallClient(("pcmu", "pcma", "g722", "l16"), call_telnyx, parties=2),
     "plivo": CallClient(("l16-8k", "l16", "pcmu"), call_plivo, parties=2),
     "exotel": CallClient(("l16-8k", "l16", "l16-24k"), call_exotel),
+    "jambonz": CallClient(
+        ("l16-8k", "l16", "l16-24k", "l16-48k"), call_jambonz, parties=2, has_positions=False
+    ),
+    "audiofork": CallClient(("l16-8k", "l16"), call_audiofork, parties=2, has_positions=False),
+    "vonage": CallClient(("l16", "l16-8k"), call_vonage, has_positions=False),
     "pcm": CallClient(tuple(RATES_HZ), call_pcm, parties=2, has_positions=False),
     "audiohook": CallClient(("pcmu", "l16-8k"), call_audiohook, parties=2),
     "asterisk": CallClient(tuple(CODECS), call_asterisk, has_positions=False),

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from streamtrace.demo.callers import Caller, recorded_caller
+from streamtrace.demo.plan import Route, routes_named
 from streamtrace.demo.run import people, run_demo
 from streamtrace.errors import StreamTraceError
 
@@ -35,11 +36,10 @@ def demo(
 
     KEEP=1 leaves the server up; PROTOCOLS=all places one call over every protocol.
     """
-    if os.environ.get("PROTOCOLS") == "all":
-        print("PROTOCOLS=all: whip, twilio and pcm are all there is so far", file=sys.stderr)
+    routes = routes_named(os.environ.get("PROTOCOLS", ""))
     humans = [_recorded(seconds)] if mic else people([*(human or []), *(more or [])])
     keep = os.environ.get("KEEP", "") not in ("", "0")
-    raise typer.Exit(asyncio.run(_until_told(humans, seconds, keep, server or [])))
+    raise typer.Exit(asyncio.run(_until_told(humans, seconds, keep, server or [], routes)))
 
 
 def _recorded(seconds: float) -> Caller:
@@ -48,7 +48,11 @@ def _recorded(seconds: float) -> Caller:
 
 
 async def _until_told(
-    humans: Sequence[Caller], seconds: float, keep: bool, server: Sequence[str]
+    humans: Sequence[Caller],
+    seconds: float,
+    keep: bool,
+    server: Sequence[str],
+    routes: Sequence[Route],
 ) -> int:
     """The demo; SIGTERM ends it like Ctrl-C, so that no server is left behind."""
     task = asyncio.current_task()
@@ -58,7 +62,12 @@ async def _until_told(
     console = Console(width=None if sys.stdout.isatty() else _NON_TTY_COLUMNS)
     try:
         return await run_demo(
-            humans, seconds=seconds, keep=keep, console=console, server_arguments=server
+            humans,
+            seconds=seconds,
+            keep=keep,
+            console=console,
+            server_arguments=server,
+            routes=routes,
         )
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
+from streamtrace.clients.place import CLIENTS, CannotPlace
 from streamtrace.demo.callers import Caller
 
 
@@ -40,6 +41,18 @@ ROUTES = (
     Route("twilio", "pcmu", wants_human=True),
     Route("whip", "opus", wants_human=False),
 )
+
+
+def routes_named(protocols: str) -> tuple[Route, ...]:
+    """The demo's own routes, or for `all` one through every protocol that has a client."""
+    if protocols == "all":
+        return tuple(
+            Route(protocol, client.codecs[0], wants_human=number % 3 == 0)
+            for number, (protocol, client) in enumerate(CLIENTS.items())
+        )
+    if protocols:
+        raise CannotPlace(f"PROTOCOLS={protocols}: want `all`, or nothing for the usual calls")
+    return ROUTES
 
 
 def plan_calls(

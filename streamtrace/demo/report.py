@@ -41,7 +41,7 @@ def decision_line(call: PlannedCall, data: dict[str, Any]) -> str:
     verdict = data["verdict"]
     final = "  [bold]final[/bold]" if data["is_final"] else ""
     return (
-        f"{data['segment']['end_ms'] / 1000:6.2f} s  {call.number}  {call.route.name:<12}"
+        f"{data['segment']['end_ms'] / 1000:6.2f} s  {call.number}  {call.route.name:<17}"
         f"{call.caller.truth:<10}  [{_STYLES.get(verdict, '')}]{verdict:<14}[/]"
         f"{data['spoof_probability']:.2f}  {_top_source(data)}{final}"
     )

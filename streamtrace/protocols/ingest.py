@@ -16,6 +16,7 @@ TOO_LARGE = 1009
 TRY_LATER = 1013
 BAD_START = 4400
 SECOND_START = 4409
+TOO_MUCH = 4429
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Started:
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     stream_id: str | None = None  # the platform's own, which no other stream of it has
     legs_come_late: bool = False  # each is there with its first audio: not all need come
+    protocol: str | None = None  # what it turned out to be, where its door takes several
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,13 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """From now on the far side sends nothing by its own word, and is not given up; or no longer."""
+
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A text that the far side is owed, in the order of the events."""
 
@@ -91,7 +100,7 @@ class Ended:
     reason: EndReason
 
 
-IngestEvent: TypeAlias = Started | Opened | Media | Dtmf | Marked | Alive | Reply | Ended
+IngestEvent: TypeAlias = Started | Opened | Media | Dtmf | Marked | Alive | Quiet | Reply | Ended
 
 
 class MediaStream(Protocol):

@@ -12,7 +12,11 @@ from typing import Any, Protocol
 
 from starlette.websockets import WebSocket
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import apply_mask  # pyright: ignore[reportPrivateImportUsage]
+from websockets.frames import (
+    Frame,
+    Opcode,
+    apply_mask,  # pyright: ignore[reportPrivateImportUsage]
+)
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 
@@ -98,6 +102,12 @@ class DirectWebSocket(WebSocketsSansIOProtocol):
         if have > MUCH_BYTES and not self.read_paused and not self.transport.is_closing():
             self.transport.pause_reading()
             self.loop.call_soon(self._go_on_reading)
+
+    def handle_pong(self, event: Frame) -> None:
+        """Any pong says that the far side is there; LiveKit answers pings in its own words."""
+        if self.pending_ping_payload is not None:
+            event = Frame(Opcode.PONG, self.pending_ping_payload)
+        super().handle_pong(event)
 
     def send_receive_event_to_app(self) -> None:
         """A message that came in parts: who takes directly needs no pause behind it."""

@@ -17,6 +17,7 @@ from streamtrace.server.switchboard import IngestCall, Switchboard
 from streamtrace.sinks.channel import SlowReader
 from streamtrace.sinks.outbox import Outbox
 from streamtrace.sinks.websocket import close
+from streamtrace.sources.flow import FlowLimits
 from streamtrace.sources.ring import AudioRing
 from streamtrace.sources.websocket import CLOSE_CODES, SocketPatience, WebSocketSource
 from streamtrace.values import EndReason
@@ -35,8 +36,16 @@ class Ingest:
         self.clock = board.clock
         self._denied = 0
         self._board = board
+        settings = board.settings
         self._patience = SocketPatience(
-            start_s=board.settings.start_timeout_s, idle_s=board.settings.media_idle_timeout_s
+            start_s=settings.start_timeout_s,
+            idle_s=settings.media_idle_timeout_s,
+            quiet_s=settings.call_max_s,
+        )
+        self._limits = FlowLimits(
+            speed=settings.ingest_speed,
+            messages_per_s=settings.ingest_messages_per_s,
+            ahead_s=settings.ingest_ahead_s,
         )
 
     async def take(
@@ -72,6 +81,7 @@ class Ingest:
                         line = began.parameters.get("line", line)
                         if admit is not None:
                             admit(began)
+                        protocol = began.protocol or protocol
                     try:
                         call = await seat.start_call(
                             external_id=began and began.external_id,
@@ -138,7 +148,12 @@ class Ingest:
             on_drop=self._board.audio_dropped,
         )
         return WebSocketSource(
-            stream, self._board.clock, patience or self._patience, ring, outbox.say
+            stream,
+            self._board.clock,
+            patience or self._patience,
+            ring,
+            outbox.say,
+            self._limits,
         )
 
     async def _run(

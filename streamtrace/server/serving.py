@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from streamtrace.server.audiosocket import taking_audiosocket
 from streamtrace.server.direct import DirectWebSocket
 from streamtrace.server.listening import base_url, with_port_of
+from streamtrace.server.patience import patient_for
 from streamtrace.settings import MEMORY, Settings
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def config(settings: Settings, app: ASGIApp, *, unix_socket: Path | None = None)
     return uvicorn.Config(
         app,
         uds=str(unix_socket) if private else None,
-        http="httptools",
+        http=patient_for(settings.request_timeout_s),
         ws=DirectWebSocket,
         ws_max_size=settings.frame_limit_bytes,
         ws_per_message_deflate=False,

@@ -20,9 +20,11 @@ from streamtrace.protocols.ingest import (
     Media,
     MediaStream,
     Opened,
+    Quiet,
     Reply,
     Started,
 )
+from streamtrace.sources.flow import Flow, FlowLimits
 from streamtrace.sources.ring import AudioRing
 from streamtrace.values import EndReason, GapCause, Leg
 
@@ -55,6 +57,7 @@ class SocketPatience:
 
     start_s: float = 5.0
     idle_s: float = 15.0
+    quiet_s: float = 43_200.0  # where it says that nothing will come
 
 
 class MessageSource:
@@ -71,6 +74,7 @@ class MessageSource:
         patience: SocketPatience,
         ring: AudioRing,
         say: Callable[[str], None],
+        limits: FlowLimits | None = None,
     ) -> None:
         self.violation: ProtocolViolation | None = None
         self._stream = stream
@@ -80,6 +84,7 @@ class MessageSource:
         self._say = say
         self._inputs: dict[Leg, PendingAudio] = {}
         self._forms: dict[Leg, LegFormat] = {}  # of legs opened late, until their first audio
+        self._lengths: dict[Leg, Callable[[bytes], float]] = {}
         self._ending: EndReason | None = None
         self._is_over = False
         self._loop = asyncio.get_running_loop()
@@ -89,6 +94,7 @@ class MessageSource:
         self._waiting_for = EndReason.START_TIMEOUT
         self._waits_s = patience.start_s
         self._heard_s = self._loop.time()
+        self._flow = Flow(limits or FlowLimits(), self._heard_s)
         self._timer = self._loop.call_later(patience.start_s, self._look_at_the_time)
 
     @property
@@ -107,6 +113,7 @@ class MessageSource:
                 self._answer(message)
             return
         try:
+            self._flow.take_message(self._loop.time())
             for event in self._stream.feed(message):
                 self._take(event)
         except ProtocolViolation as violation:
@@ -157,14 +164,18 @@ class MessageSource:
         """The far side has gone; what its dialect held back for a late frame still counts."""
         if self._is_over:
             return
-        for held in self._stream.flush():
-            self._take(held)
-        self._ending = reason
+        try:
+            for held in self._stream.flush():
+                self._take(held)
+            self._ending = reason
+        except ProtocolViolation as violation:
+            self._ending, self.violation = EndReason.PROTOCOL_ERROR, violation
         self.close()
 
     def _take(self, event: IngestEvent) -> None:
         if isinstance(event, Media):  # fifty a second, and everything else is rare
             self._heard_s = self._loop.time()
+            self._flow.take_audio(self._lengths[event.leg](event.payload))
             ready = self._inputs[event.leg].feed(
                 event.start_sample, event.payload, self._clock.now()
             )
@@ -175,12 +186,20 @@ class MessageSource:
             self._waiting_for, self._waits_s = EndReason.IDLE_TIMEOUT, self._patience.idle_s
             self._look_at_the_time()
             self._inputs = {leg: _pending(form) for leg, form in event.legs.items()}
+            self._lengths = {leg: _length_s(form) for leg, form in event.legs.items()}
+            self._flow.open_legs(len(event.legs))
             self._began.set_result(event)
         elif isinstance(event, Opened):
             self._inputs[event.leg] = _pending(event.form)
             self._forms[event.leg] = event.form
+            self._lengths[event.leg] = _length_s(event.form)
+            self._flow.open_legs(len(self._lengths))
         elif isinstance(event, Alive):
             self._heard_s = self._loop.time()
+        elif isinstance(event, Quiet):
+            self._heard_s = self._loop.time()
+            self._waits_s = self._patience.quiet_s if event.is_on else self._patience.idle_s
+            self._look_at_the_time()
         elif isinstance(event, Reply):
             self._say(event.text)
         elif isinstance(event, Ended):
@@ -241,3 +260,8 @@ class WebSocketSource(MessageSource):
 
 def _pending(form: LegFormat) -> PendingAudio:
     return PendingAudio(form.rate_hz, CODECS[form.codec])
+
+
+def _length_s(form: LegFormat) -> Callable[[bytes], float]:
+    samples_in, rate_hz = CODECS[form.codec].samples_in, form.rate_hz
+    return lambda payload: samples_in(payload) / rate_hz

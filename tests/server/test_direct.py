@@ -161,7 +161,8 @@ async def test_what_websockets_finds_wrong_ends_the_call_with_its_code(
 
 
 async def test_a_flood_is_taken_and_others_have_their_turn() -> None:
-    async with live_server(ring_ms=60_000) as url, raw_peer(url) as flood, http(url) as client:
+    flooded = {"ring_ms": 60_000, "ingest_ahead_s": 60.0}
+    async with live_server(**flooded) as url, raw_peer(url) as flood, http(url) as client:
         flood.writer.write(b"".join(call("FLOOD", frames=3_000)))
         assert (await client.get("/livez")).status_code == 200
         assert await flood.close_code() == 1000

@@ -15,9 +15,10 @@ from streamtrace.audio.pcm16 import encode_pcm16
 from streamtrace.errors import ProtocolViolation
 from streamtrace.ports import CallBound, LegAudio, LegOpened, SourceEnded, SourceItem
 from streamtrace.protocols.audiohook import AudioHookStream
-from streamtrace.protocols.ingest import IngestEvent, MediaStream
+from streamtrace.protocols.ingest import IngestEvent, Media, MediaStream
 from streamtrace.protocols.pcm import PcmStream
 from streamtrace.protocols.twilio import TwilioStream
+from streamtrace.sources.flow import FlowLimits
 from streamtrace.sources.ring import AudioRing
 from streamtrace.sources.websocket import SocketPatience, WebSocketSource
 from streamtrace.values import EndReason, Leg
@@ -154,6 +155,58 @@ async def test_a_stream_that_falls_silent() -> None:
     patience = SocketPatience(start_s=5, idle_s=0.02)
     got = await items(PcmStream(), b"\0\0", patience=patience)
     assert got[-1] == SourceEnded(EndReason.IDLE_TIMEOUT)
+
+
+async def test_a_party_that_says_it_is_muted_is_waited_for() -> None:
+    patience = SocketPatience(start_s=5, idle_s=0.02, quiet_s=0.2)
+    muted, unmuted = json.dumps({"muted": True}), json.dumps({"muted": False})
+    source = WebSocketSource(PcmStream(), FakeClock(), patience, AudioRing(), [].append)
+    ended = asyncio.create_task(last(source))
+    for message in (b"\0\0", muted):
+        source.take(message)
+    assert (await asyncio.wait([ended], timeout=0.1))[1]  # five times as long as is waited else
+    for message in (unmuted, b"\0\0"):
+        source.take(message)
+    assert await ended == SourceEnded(EndReason.IDLE_TIMEOUT)
+    source = WebSocketSource(PcmStream(), FakeClock(), patience, AudioRing(), [].append)
+    source.take(muted)
+    assert await last(source) == SourceEnded(EndReason.IDLE_TIMEOUT)  # and not for ever
+
+
+async def last(source: WebSocketSource) -> SourceItem:
+    return [item async for item in source][-1]
+
+
+async def test_whoever_sends_too_much_is_closed_and_what_came_is_heard() -> None:
+    limits = FlowLimits(ahead_s=1.0)
+    source = WebSocketSource(
+        PcmStream(8_000), FakeClock(), SocketPatience(), AudioRing(), [].append, limits
+    )
+    for _ in range(20):
+        source.take(bytes(1_600))
+    heard = list[SourceItem]()
+    with pytest.raises(ProtocolViolation, match="real time") as violation:
+        await collect(source, heard)
+    assert violation.value.close_code == 4429
+    assert sum(len(one.chunk.pcm) for one in heard if isinstance(one, LegAudio)) == 16_000
+
+
+async def collect(source: WebSocketSource, heard: list[SourceItem]) -> None:
+    async for item in source:
+        heard.append(item)
+
+
+async def test_what_is_wrong_with_what_was_held_back_is_a_violation_too() -> None:
+    class Late(TwilioStream):
+        def flush(self) -> list[IngestEvent]:
+            return [Media(Leg.CALLER, 0, bytes(8_001))]
+
+    source = WebSocketSource(Late(), FakeClock(), SocketPatience(), AudioRing(), [].append)
+    source.take(twilio_start())
+    source.take_event(GOODBYE)
+    with pytest.raises(ProtocolViolation) as violation:
+        await last(source)
+    assert violation.value.close_code == 1009
 
 
 async def test_a_reader_that_is_given_up_ends_the_call() -> None:

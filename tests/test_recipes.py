@@ -1,0 +1,50 @@
+"""The recipes in deploy/: every command line in them is one that this version takes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from streamtrace.cli import app
+from streamtrace.clients.place import checked_codec
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+RECIPES = sorted((DEPLOY / "recipes").glob("*.md"))
+SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+CALL = "streamtrace call "
+LINES = [
+    (page.relative_to(DEPLOY), line[line.index(CALL) :])  # variables may be set in front of it
+    for page in sorted(DEPLOY.rglob("*.md"))
+    for block in SHELL.findall(page.read_text().replace("\\\n", " "))
+    for line in block.splitlines()
+    if CALL in line
+]
+
+
+@pytest.mark.parametrize(("page", "line"), LINES, ids=lambda value: str(value)[:60])
+def test_a_call_as_a_recipe_places_it(page: Path, line: str) -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    words = shlex.split(line, comments=True)
+    asked = commands["call"].make_context("call", words[2:]).params
+    assert asked["url"].startswith("http"), page
+    assert checked_codec(asked["protocol"].value, asked["codec"])
+
+
+@pytest.mark.parametrize("page", RECIPES, ids=lambda page: page.name)
+def test_a_recipe_says_how_to_check_it_and_is_in_the_index(page: Path) -> None:
+    index = (DEPLOY / "recipes" / "README.md").read_text()
+    assert page.name == "README.md" or f"({page.name})" in index
+    own = [line for name, line in LINES if DEPLOY / name == page]
+    assert own or page.name == "README.md"
+
+
+def test_a_line_that_is_wrong_would_be_found() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    words = shlex.split("http://h voice.wav --protocol smoke")
+    with pytest.raises(Exception, match="smoke"):
+        commands["call"].make_context("call", words)
+    assert re.search("--protocol", " ".join(line for _, line in LINES))
