@@ -12,8 +12,9 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import nullcontext
 
-from streamtrace.server.listening import listen
+from streamtrace.server.listening import bind_audiosocket, listen
 from streamtrace.server.run import spare_what_is_loaded
 from streamtrace.settings import Settings, load_settings
 
@@ -31,13 +32,17 @@ async def serve(settings: Settings, *, drop: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    with listen(settings.host, settings.port) as listener:
+    with (
+        listen(settings.host, settings.port) as listener,
+        bind_audiosocket(settings) or nullcontext() as audiosocket,
+    ):
         await serve_until(
             stop,
             settings,
             listener,
             on_ready=ready,
             engine=BareEngine(settings, drop=drop),
+            audiosocket=audiosocket,
         )
 
 

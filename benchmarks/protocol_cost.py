@@ -34,7 +34,9 @@ async def measure(
     ours: dict[str, list[float]] = {name: [] for name in protocols}
     least: dict[str, list[float]] = {name: [] for name in protocols}
     async with (
-        local_server(program=(BARE_SERVER, "--drop"), settings=EVERYBODY) as server,
+        local_server(
+            program=(BARE_SERVER, "--drop"), settings={**EVERYBODY, "audiosocket_port": 0}
+        ) as server,
         local_server(program=(RECEIVERS,)) as receivers,
     ):
         for number in range(rounds):

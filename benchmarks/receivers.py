@@ -11,7 +11,8 @@ import argparse
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,6 +55,11 @@ def _in_binary(decode: Callable[[bytes], Float32s]) -> Hear:
 # By the last part of the route.
 HEARING: Mapping[str, Hear] = {
     "twilio": _in_json(decode_mulaw),
+    "signalwire": _in_json(decode_mulaw),
+    "telnyx": _in_json(decode_mulaw),
+    "plivo": _in_json(_samples),
+    "exotel": _in_json(_samples),
+    "asterisk": _in_binary(decode_mulaw),
     "pcm": _in_binary(_samples),
 }
 
@@ -76,6 +82,7 @@ async def _stream(socket: WebSocket) -> None:
         pass
 
 
+FIRST_AUDIO_KIND = 0x10
 ANSWERS = {"open": "opened", "ping": "pong", "close": "closed"}
 
 
@@ -100,6 +107,18 @@ async def _audiohook(socket: WebSocket) -> None:
             await socket.send_json(answer | numbers | {"parameters": parameters})
     except WebSocketDisconnect:
         pass
+
+
+async def _audiosocket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Frames over plain TCP."""
+    try:
+        while True:
+            head = await reader.readexactly(3)
+            payload = await reader.readexactly(int.from_bytes(head[1:], "big"))
+            if head[0] >= FIRST_AUDIO_KIND:
+                _samples(payload)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
 
 
 class _Peers:
@@ -141,9 +160,18 @@ async def _hear_track(track: Any) -> None:
         pass
 
 
-async def _calls(_request: Request) -> Response:
-    """Any call that is asked for is there."""
+async def _calls(request: Request) -> Response:
+    """Any call that is asked for is there, and any that is announced may come."""
+    if request.method == "POST":
+        return JSONResponse({"audiosocket_port": request.app.state.audiosocket_port}, 201)
     return JSONResponse({"calls": [{"id": "call"}]})
+
+
+@asynccontextmanager
+async def _taking_audiosocket(served: Starlette) -> AsyncGenerator[None]:
+    async with await asyncio.start_server(_audiosocket, "127.0.0.1", 0) as server:
+        served.state.audiosocket_port = server.sockets[0].getsockname()[1]
+        yield
 
 
 async def _ready(_request: Request) -> Response:
@@ -156,12 +184,13 @@ def app() -> Starlette:
     return Starlette(
         routes=[
             Route("/readyz", _ready),
-            Route("/v1/calls", _calls),
+            Route("/v1/calls", _calls, methods=["GET", "POST"]),
             Route("/whip/sessions/{session}", peers.hang_up, methods=["DELETE"]),
             Route("/whip/{line}", peers.offer, methods=["POST"]),
             WebSocketRoute("/v1/ingest/audiohook", _audiohook),
             WebSocketRoute("/v1/ingest/{protocol}", _stream),
-        ]
+        ],
+        lifespan=_taking_audiosocket,
     )
 
 
