@@ -46,7 +46,7 @@ demo: $(SERVING) $(DASHBOARD)
 	@exec $(BIN)/python -m streamtrace.demo $(ARGS)
 
 test: $(DEVELOPING) $(DASHBOARD)
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(DEVELOPING)
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff . ; exit 1; }

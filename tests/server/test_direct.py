@@ -146,6 +146,7 @@ def unmasked(message: str) -> bytes:
         ("a part of nothing", client_frame(CONTINUED, b"x"), 1002),
         ("binary", client_frame(2, b"x"), 1003),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # masks are drawn anew each time
 )
 async def test_what_websockets_finds_wrong_ends_the_call_with_its_code(
     name: str, bad: bytes, code: int, shared_url: str
