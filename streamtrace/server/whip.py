@@ -60,14 +60,16 @@ def routes(board: Switchboard) -> APIRouter:
     endpoint = WhipEndpoint(board)
     router = APIRouter(tags=["whip"])
     router.add_api_route("/whip/{line}", endpoint.post, methods=["POST"], status_code=201)
-    seen = ["GET", "HEAD"]
-    router.add_api_route("/whip/{line}", endpoint.get, methods=seen, status_code=204)
+    router.add_api_route("/whip/{line}", endpoint.get, methods=["GET"], status_code=204)
     router.add_api_route("/whip/{line}", endpoint.options, methods=["OPTIONS"])
     session = "/whip/{line}/{session_id}"
     router.add_api_route(session, endpoint.patch, methods=["PATCH"], status_code=204)
     router.add_api_route(session, endpoint.delete, methods=["DELETE"])
-    router.add_api_route(session, endpoint.get_session, methods=seen, status_code=204)
+    router.add_api_route(session, endpoint.get_session, methods=["GET"], status_code=204)
     router.add_api_route(session, endpoint.options_of_session, methods=["OPTIONS"])
+    for path, seen in (("/whip/{line}", endpoint.get), (session, endpoint.get_session)):
+        # Apart, for FastAPI gives both methods of one route the same name in its description.
+        router.add_api_route(path, seen, methods=["HEAD"], status_code=204, include_in_schema=False)
     return router
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,18 +49,25 @@ def serving(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_no_orphan_survives_its_parent(tmp_path: Path) -> None:
-    with serving(tmp_path, "--port", "0") as process:
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """Sockets lie in it, whose names are short; pytest's own folder may lie too deep."""
+    with tempfile.TemporaryDirectory(prefix="st-") as folder:
+        yield Path(folder)
+
+
+def test_no_orphan_survives_its_parent(short_path: Path) -> None:
+    with serving(short_path, "--port", "0") as process:
         assert process.stderr is not None
         said = process.stderr.readline()
         assert said.startswith("listening on http://127.0.0.1:")
         port = int(said.rpartition(":")[2])
         workers = workers_of(process.pid)
         assert len(workers) == 2
-        assert [path.stat().st_mode & 0o777 for path in tmp_path.glob("streamtrace-*")] == [0o700]
+        assert [path.stat().st_mode & 0o777 for path in short_path.glob("streamtrace-*")] == [0o700]
 
         # Sharing a port is for our own workers: somebody else's server is told that it is taken.
-        with serving(tmp_path, "--port", str(port)) as second:
+        with serving(short_path, "--port", str(port)) as second:
             output, problem = second.communicate(timeout=30)
         assert (second.returncode, output, problem.count("\n")) == (1, "", 1)
         assert "in use" in problem
@@ -70,22 +78,22 @@ def test_no_orphan_survives_its_parent(tmp_path: Path) -> None:
         while any(Path(f"/proc/{pid}").exists() for pid in workers):
             assert time.monotonic() < gone_by
             time.sleep(0.05)
-        assert list(tmp_path.glob("streamtrace-*")) == []
+        assert list(short_path.glob("streamtrace-*")) == []
         lines = [json.loads(line) for line in process.stderr.read().splitlines()]
         assert [line["event"] for line in lines if line["level"] != "info"] == []
         bind("127.0.0.1", port).close()
 
 
-def test_ctrl_c_reaches_every_process_and_ends_each_once(tmp_path: Path) -> None:
+def test_ctrl_c_reaches_every_process_and_ends_each_once(short_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "streamtrace", "serve", "--ingest-workers", "2", "--port", "0"],
-        cwd=tmp_path,
+        cwd=short_path,
         env={
             "PATH": "/usr/bin:/bin",
             "STREAMTRACE_DATABASE": "memory",
             "STREAMTRACE_MAX_LOAD": "1000",
             "PYTHONPATH": str(ROOT),
-            "TMPDIR": str(tmp_path),
+            "TMPDIR": str(short_path),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -101,7 +109,7 @@ def test_ctrl_c_reaches_every_process_and_ends_each_once(tmp_path: Path) -> None
     assert "listening" not in said
     assert "Traceback" not in said
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
-    assert list(tmp_path.glob("streamtrace-*")) == []
+    assert list(short_path.glob("streamtrace-*")) == []
 
 
 def test_other_platforms_are_told_what_to_do() -> None:
