@@ -12,7 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from streamtrace.alerts.watch import AlertClosed, AlertNews, AlertOpened, Finding
+from streamtrace.alerts.watch import (
+    AlertClosed,
+    AlertNews,
+    AlertOpened,
+    AlertUpdated,
+    Finding,
+)
 from streamtrace.errors import AlertConflict, AlertIncomplete, AlertStale
 from streamtrace.events.alerts import (
     Alert,
@@ -43,6 +49,9 @@ WORKFLOW: dict[AlertAction, tuple[frozenset[AlertState], AlertState | None]] = {
         AlertState.RESOLVED,
     ),
 }
+
+# What an alert is acknowledged for, if nobody has done so.
+DECIDING = (AlertAction.ESCALATE, AlertAction.DISMISS, AlertAction.RESOLVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,45 @@ def worked(alert: Alert, wish: Wish, at: datetime) -> Change:
         changed_at=at,
     )
     return Change(after, _entry(after, alert, wish.action, wish.actor, at, wish.note))
+
+
+def decided(alert: Alert, wish: Wish, at: datetime) -> list[Change]:
+    """`worked`, and where a new alert is decided in one go, its acknowledgement in front.
+
+    So the states are passed through as ever, and the audit says who has seen it.
+    """
+    needs_ack = alert.state is AlertState.NEW and wish.action in DECIDING
+    if not needs_ack or wish.version != alert.version:
+        return [worked(alert, wish, at)]
+    seen = worked(alert, Wish(AlertAction.ACK, wish.actor, wish.version), at)
+    return [seen, worked(seen.alert, replace(wish, version=seen.alert.version), at)]
+
+
+def possible(alert: Alert) -> list[AlertAction]:
+    """What a person may do to it now."""
+    seen = AlertState.ACKNOWLEDGED if alert.state is AlertState.NEW else alert.state
+    return [
+        action
+        for action, (begins, _) in WORKFLOW.items()
+        if (seen if action in DECIDING else alert.state) in begins
+    ]
+
+
+def cut_off(alert: Alert, at: datetime) -> Change:
+    """Its call ended with a server, and nothing more is known of it."""
+    finding = Finding(
+        alert_id=alert.id,
+        call_id=alert.call_id,
+        external_id=alert.external_id,
+        line=alert.line,
+        leg=alert.leg,
+        policy=alert.policy,
+        severity=alert.severity,
+        is_withdrawn=alert.is_withdrawn,
+        is_call_over=True,
+        evidence=alert.evidence,
+    )
+    return told(alert, AlertClosed(finding) if alert.is_withdrawn else AlertUpdated(finding), at)
 
 
 def _complete(alert: Alert, wish: Wish) -> None:

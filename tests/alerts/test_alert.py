@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streamtrace.alerts.alert import MOST_NOTE, POLICY, Wish, opened, told, worked
+from streamtrace.alerts.alert import (
+    MOST_NOTE,
+    POLICY,
+    Wish,
+    cut_off,
+    decided,
+    opened,
+    possible,
+    told,
+    worked,
+)
 from streamtrace.alerts.watch import AlertClosed, AlertOpened, AlertUpdated
 from streamtrace.errors import AlertConflict, AlertIncomplete, AlertStale
 from streamtrace.events.alerts import Alert, AlertAction, AlertState, Disposition, Severity
@@ -123,3 +133,49 @@ def test_the_policy_closes_what_nobody_took_up_and_nothing_else() -> None:
     assert closed.alert.disposition is Disposition.INCONCLUSIVE
     assert (closed.entry.actor, closed.entry.action) == (POLICY, AlertAction.RESOLVE)
     assert told(alert(ACK), AlertClosed(finding), LATER).alert.state is ACK
+
+
+@pytest.mark.parametrize(("action", "state", "after"), CASES)
+def test_what_is_possible_is_what_is_not_refused(
+    action: AlertAction, state: AlertState, after: AlertState | None
+) -> None:
+    before = alert(state)
+    implied = state is NEW and action is not AlertAction.ASSIGN
+    assert (action in possible(before)) is (after is not None or implied)
+    if action in possible(before):
+        assert decided(before, wish(action), LATER)[-1].alert.is_open is (
+            action not in (AlertAction.DISMISS, AlertAction.RESOLVE)
+        )
+
+
+@pytest.mark.parametrize("action", [AlertAction.ESCALATE, AlertAction.DISMISS, AlertAction.RESOLVE])
+def test_who_decides_a_new_alert_in_one_go_acknowledges_it(action: AlertAction) -> None:
+    seen, done = decided(alert(), wish(action), LATER)
+    assert (seen.entry.action, seen.entry.after, seen.entry.actor) == (
+        AlertAction.ACK,
+        ACK,
+        "grace",
+    )
+    assert seen.entry.note is None
+    assert (done.entry.before, done.entry.version, done.entry.note) == (ACK, 9, "known voice")
+    assert done == worked(seen.alert, dataclasses.replace(wish(action), version=8), LATER)
+
+
+def test_nothing_is_acknowledged_where_the_decision_is_refused() -> None:
+    with pytest.raises(AlertIncomplete):
+        decided(alert(), wish(AlertAction.DISMISS, note=None), LATER)
+    with pytest.raises(AlertStale):
+        decided(alert(), dataclasses.replace(wish(AlertAction.DISMISS), version=6), LATER)
+    with pytest.raises(AlertConflict):
+        decided(alert(DIS), wish(AlertAction.RESOLVE), LATER)
+    assert len(decided(alert(ACK), wish(AlertAction.DISMISS), LATER)) == 1
+
+
+def test_a_call_that_was_cut_off_leaves_its_alert_to_people_unless_it_fell_back() -> None:
+    change = cut_off(alert(), LATER)
+    assert (change.alert.state, change.alert.is_call_over) == (NEW, True)
+    assert (change.entry.action, change.entry.actor) == (AlertAction.UPDATE, POLICY)
+    assert change.alert.evidence is alert().evidence
+    fell_back = dataclasses.replace(alert(), is_withdrawn=True)
+    assert cut_off(fell_back, LATER).alert.state is RES
+    assert cut_off(dataclasses.replace(fell_back, state=ACK), LATER).alert.state is ACK
