@@ -22,10 +22,13 @@ from pathlib import Path
 from benchmarks.event_loop import run as run_loop
 from benchmarks.report import Measured, Report, as_markdown, load_average, ratio_of
 from streamtrace.encoder.bundle import load_bundle
+from streamtrace.engine import SystemClock
 from streamtrace.events.events import CallMedia, CallScore, CallStarted, Event
 from streamtrace.events.wire import cloud_event
+from streamtrace.server.alert_desk import AlertDesk
 from streamtrace.server.live_call import LiveCall
 from streamtrace.session import CallSession
+from streamtrace.settings import load_settings
 from streamtrace.sinks.channel import EventChannel
 from streamtrace.store.journal import Journal
 from streamtrace.store.store import open_store
@@ -50,6 +53,7 @@ class Publisher:
 
     def __init__(self, journal: Journal | None) -> None:
         metrics = Metrics(version="0", model="none")
+        desk = AlertDesk(load_settings(database="memory"), None, None, SystemClock())
         self._sequences = [0] * CALLS
         self._calls = [
             LiveCall(
@@ -61,6 +65,7 @@ class Publisher:
                 channel=EventChannel(most_events=400, most_behind=256),
                 metrics=metrics,
                 journal=journal,
+                desk=desk,
                 on_leg=lambda: None,
                 on_change=lambda _call: None,
             )
@@ -82,6 +87,7 @@ class Publisher:
             time=datetime.now(UTC),
             event_id=f"{call.id}-{sequence}",
         )
+        call.hear(event)
         call.publish(stamped)
 
 

@@ -50,6 +50,7 @@ class Call:
         protocol: str,
         sink: EventSink[CloudEvent] | None,
         on_end: Callable[[Call], None],
+        hear: Callable[[Event], None] | None = None,
     ) -> None:
         self.id = id
         self.external_id = external_id
@@ -60,6 +61,7 @@ class Call:
         self._model = model
         self._clock = clock
         self._sink = sink
+        self._hear = hear  # each event as the session says it, before it is published
         self._on_end = on_end
         self._session: CallSession | None = None
         self._slots: dict[Leg, Slot] = {}
@@ -233,6 +235,8 @@ class Call:
                 time=self._clock.utc(),
                 event_id=f"{self.id}-{self._sequence}",
             )
+            if self._hear is not None:
+                self._hear(event)
             if self._sink is not None:
                 self._sink.publish(stamped)
             said.append(stamped)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -18,6 +19,7 @@ from streamtrace.encoder.backend import DeviceName, Precision, choose_backend
 from streamtrace.encoder.batcher import Encoder
 from streamtrace.encoder.bundle import load_bundle
 from streamtrace.errors import ProtocolViolation
+from streamtrace.events.events import Event
 from streamtrace.events.wire import CloudEvent
 from streamtrace.ports import (
     AudioSource,
@@ -120,8 +122,12 @@ class Engine:
         protocol: str = "api",
         call_id: str | None = None,
         sink: EventSink[CloudEvent] | None = None,
+        hear: Callable[[Event], None] | None = None,
     ) -> Call:
-        """A new call; its legs take a slot each when they open."""
+        """A new call; its legs take a slot each when they open.
+
+        `hear` is told each event as the session says it, right before the sink gets it stamped.
+        """
         call = self.kind_of_call(
             call_id or new_call_id(self.clock.utc()),
             encoder=self.encoder,
@@ -132,6 +138,7 @@ class Engine:
             protocol=protocol,
             sink=sink,
             on_end=self._forget,
+            hear=hear,
         )
         self._calls[call.id] = call
         return call

@@ -84,6 +84,12 @@ class Settings(BaseSettings):
         False, description="Whether a call must have been announced by `POST /v1/calls`."
     )
 
+    alerts: dict[str, Any] = Field(
+        {},
+        description="When a call's evidence is an alert, for all lines and for single ones: see "
+        "[Alerts](#alerts).",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe level that is logged."
     )

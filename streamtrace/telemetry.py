@@ -108,6 +108,12 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.alert_changes = Counter(
+            "streamtrace_alert_changes",
+            "What was done to alerts, by people and by policy.",
+            ["action"],
+            registry=registry,
+        )
         self.subscribers = Gauge(
             "streamtrace_subscribers", "Streams of events now.", registry=registry
         )

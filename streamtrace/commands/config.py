@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+from streamtrace.alerts.policy import AlertPolicies
 from streamtrace.settings import load_settings, schema as settings_schema, shown, unknown_variables
 
 
@@ -16,7 +17,7 @@ def show() -> int:
 
 def check() -> int:
     """Print nothing if all is sound; a wrong setting raises SettingsError."""
-    load_settings()
+    AlertPolicies.from_settings(load_settings().alerts)
     if unknown := unknown_variables():
         names = ", ".join(unknown)
         print(

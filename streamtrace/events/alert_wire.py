@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
@@ -16,18 +17,20 @@ from streamtrace.events.alerts import (
     Disposition,
     Severity,
 )
-from streamtrace.events.payloads import EventData
-from streamtrace.events.wire import CloudEvent, padded
+from streamtrace.events.log import WireEvent
+from streamtrace.events.payloads import EventData, HeartbeatData, StreamGapData
+from streamtrace.events.wire import CloudEvent, HeartbeatEvent, StreamGapEvent, padded, stamp
 from streamtrace.values import Leg
 
+SOURCE, SUBJECT = "/v1/alerts", "alerts"  # of what is about none of them
 
-class AlertData(EventData, frozen=True):
-    """The alert as it is behind this event, and what made it so.
 
-    `version` is what a change has to name in `If-Match`; of two events the higher one holds.
+class AlertFields(EventData, frozen=True):
+    """An alert, wherever it is told of.
+
+    `version` is what a change has to name in `If-Match`; of two tellings the higher one holds.
     """
 
-    alert_id: str
     version: int
     call_id: str
     line: str | None
@@ -42,9 +45,15 @@ class AlertData(EventData, frozen=True):
     note: str | None
     opened_at: str = Field(json_schema_extra={"format": "date-time"})
     changed_at: str = Field(json_schema_extra={"format": "date-time"})
+    evidence: AlertEvidence
+
+
+class AlertData(AlertFields, frozen=True):
+    """The alert as it is behind this event, and what made it so."""
+
+    alert_id: str
     action: AlertAction
     actor: str
-    evidence: AlertEvidence
 
 
 class AlertOpenedEvent(CloudEvent, frozen=True):
@@ -82,28 +91,10 @@ def alert_event(alert: Alert, entry: AuditEntry, *, sequence: int) -> AnyAlertEv
         "id": f"{alert.id}-{alert.version}",
         "source": f"/v1/alerts/{alert.id}",
         "subject": alert.id,
-        "time": _stamp(entry.at),
+        "time": stamp(entry.at),
         "sequence": padded(sequence),
         "data": AlertData(
-            external_id=alert.external_id,
-            alert_id=alert.id,
-            version=alert.version,
-            call_id=alert.call_id,
-            line=alert.line,
-            leg=alert.leg,
-            policy=alert.policy,
-            state=alert.state,
-            severity=alert.severity,
-            is_withdrawn=alert.is_withdrawn,
-            is_call_over=alert.is_call_over,
-            assignee=alert.assignee,
-            disposition=alert.disposition,
-            note=alert.note,
-            opened_at=_stamp(alert.opened_at),
-            changed_at=_stamp(alert.changed_at),
-            action=entry.action,
-            actor=entry.actor,
-            evidence=alert.evidence,
+            **fields_of(alert), alert_id=alert.id, action=entry.action, actor=entry.actor
         ),
     }
     if entry.action is AlertAction.OPEN:
@@ -113,5 +104,38 @@ def alert_event(alert: Alert, entry: AuditEntry, *, sequence: int) -> AnyAlertEv
     return AlertUpdatedEvent(**at)
 
 
-def _stamp(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def fields_of(alert: Alert) -> dict[str, Any]:
+    """The values of `AlertFields`."""
+    values = {name: getattr(alert, name) for name in AlertFields.model_fields}
+    return values | {"opened_at": stamp(alert.opened_at), "changed_at": stamp(alert.changed_at)}
+
+
+def feed_gap(*, first: int, last: int, time: datetime) -> StreamGapEvent:
+    """Says that `first` to `last` are gone; its own sequence is the cursor to go on from."""
+    data = {"external_id": None, "from": padded(first), "to": padded(last)}
+    return StreamGapEvent(
+        source=SOURCE,
+        subject=SUBJECT,
+        id=f"alerts-gap-{first}-{last}",
+        time=stamp(time),
+        sequence=padded(last),
+        data=StreamGapData.model_validate(data),
+    )
+
+
+def missed_in_feed(first: int, last: int, oldest: WireEvent) -> StreamGapEvent:
+    """What the feed's memory has lost, in front of the oldest event in it."""
+    time: str = json.loads(oldest.text)["time"]
+    return feed_gap(first=first, last=last, time=datetime.fromisoformat(time))
+
+
+def feed_heartbeat(*, sequence: int, time: datetime, event_id: str) -> HeartbeatEvent:
+    """Says that the feed is alive behind `sequence`."""
+    return HeartbeatEvent(
+        source=SOURCE,
+        subject=SUBJECT,
+        id=event_id,
+        time=stamp(time),
+        sequence=padded(sequence),
+        data=HeartbeatData(external_id=None),
+    )

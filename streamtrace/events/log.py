@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -49,11 +50,18 @@ class EventLog:
     reader whose cursor is older is told so by a `stream.gap.v1`.
     """
 
-    def __init__(self, most: int = MOST_EVENTS, *, forgotten: int = 0) -> None:
+    def __init__(
+        self,
+        most: int = MOST_EVENTS,
+        *,
+        forgotten: int = 0,
+        gap: Callable[[int, int, WireEvent], CloudEvent] | None = None,
+    ) -> None:
         if most < 1:
             raise ValueError(f"most={most}: want room for one event at least")
         self._events: deque[WireEvent] = deque(maxlen=most)
         self._forgotten = forgotten
+        self._gap = gap or _missed  # from one sequence to another, in front of the oldest event
 
     @property
     def forgotten(self) -> int:
@@ -86,17 +94,19 @@ class EventLog:
         if sequence >= self._forgotten:
             skip = bisect_right(self._events, sequence, key=_number)
             return list(islice(self._events, skip, skip + max(limit, 0)))
-        head = json.loads(self._events[0].text)
-        gap = WireEvent.of(
-            stream_gap(
-                call_id=head["subject"],
-                external_id=head["data"]["external_id"],
-                first=sequence + 1,
-                last=self._forgotten,
-                time=head["time"],
-            )
-        )
+        gap = WireEvent.of(self._gap(sequence + 1, self._forgotten, self._events[0]))
         return [gap, *islice(self._events, max(limit - 1, 0))][: max(limit, 0)]
+
+
+def _missed(first: int, last: int, oldest: WireEvent) -> CloudEvent:
+    head = json.loads(oldest.text)
+    return stream_gap(
+        call_id=head["subject"],
+        external_id=head["data"]["external_id"],
+        first=first,
+        last=last,
+        time=head["time"],
+    )
 
 
 def _number(event: WireEvent) -> int:

@@ -231,15 +231,12 @@ def _score_data(event: CallScore, external_id: str | None) -> CallScoreData:
 
 
 def _envelope(call_id: str, sequence: int, time: datetime | str, event_id: str) -> dict[str, Any]:
-    """Everything but type and data; `time` in UTC to the millisecond."""
-    if isinstance(time, datetime):
-        stamp = time.astimezone(UTC).isoformat(timespec="milliseconds")
-        time = stamp.replace("+00:00", "Z")
+    """Everything but type and data."""
     return {
         "id": event_id,
         "source": f"/v1/calls/{call_id}",
         "subject": call_id,
-        "time": time,
+        "time": stamp(time) if isinstance(time, datetime) else time,
         "sequence": padded(sequence),
     }
 
@@ -247,3 +244,8 @@ def _envelope(call_id: str, sequence: int, time: datetime | str, event_id: str) 
 def padded(sequence: int) -> str:
     """A sequence number as it goes on the wire."""
     return f"{sequence:020d}"
+
+
+def stamp(time: datetime) -> str:
+    """A time as it goes on the wire: in UTC, to the millisecond."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

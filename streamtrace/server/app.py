@@ -6,7 +6,16 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 import streamtrace
-from streamtrace.server import calls, headers, limits, operations, problems, streams, whip
+from streamtrace.server import (
+    alerts,
+    calls,
+    headers,
+    limits,
+    operations,
+    problems,
+    streams,
+    whip,
+)
 from streamtrace.server.doors import platforms
 from streamtrace.server.local import LocalSwitchboard
 from streamtrace.server.state import ServerState
@@ -26,7 +35,7 @@ def create_app(state: ServerState) -> FastAPI:
     problems.install(app)
     app.add_middleware(limits.BodyLimit, most_bytes=state.settings.frame_limit_bytes)
     app.add_middleware(headers.SecurityHeaders)
-    for part in (operations, calls, streams):
+    for part in (operations, calls, alerts, streams):
         app.include_router(part.routes(state))
     for way_in in (platforms, whip):
         app.include_router(way_in.routes(LocalSwitchboard(state)))

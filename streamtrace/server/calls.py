@@ -16,7 +16,7 @@ from streamtrace.server.credentials import require_token
 from streamtrace.server.problems import Refusal
 from streamtrace.server.query import whole_number
 from streamtrace.server.state import ANNOUNCED, ServerState
-from streamtrace.server.streams import NO_SUCH_CALL, Streams
+from streamtrace.server.streams import NO_SUCH_CALL, Streams, call_story
 from streamtrace.server.views import (
     AnnouncedView,
     Announcement,
@@ -124,7 +124,7 @@ class Calls:
         if SSE in accept:
             if last_event_id is not None:
                 cursor = whole_number("Last-Event-ID", last_event_id)
-            return self._streams.sse(call, cursor)
+            return self._streams.sse(call_story(call, self._state.clock), cursor)
         events = await call.channel.page(cursor, limit)
         is_more = bool(events) and events[-1].number < call.channel.log.newest
         after_page = f'"{padded(events[-1].number)}"' if is_more else "null"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamtrace.engine import Engine
 from streamtrace.errors import StoreError, StoreFailed
+from streamtrace.server.alert_desk import AlertDesk
 from streamtrace.server.recovery import end_lost_calls
 from streamtrace.settings import Settings
 from streamtrace.store.retention import Retention
@@ -11,10 +12,11 @@ from streamtrace.store.store import Store
 from streamtrace.telemetry import Metrics
 
 
-async def begin_keeping(store: Store, engine: Engine, metrics: Metrics) -> None:
+async def begin_keeping(store: Store, engine: Engine, desk: AlertDesk, metrics: Metrics) -> None:
     """Before the first request; raises `StoreError` where the database cannot be written."""
     try:
         await end_lost_calls(store, engine)
+        await desk.begin()
     except StoreFailed as cause:
         raise StoreError(
             f"the last server's calls cannot be given their end in the database ({cause}): "

@@ -1,6 +1,7 @@
 """A call as the server knows it: what it said last, and its events for whoever asks.
 
-What it says is known here at once (`reason`, metrics); others see it when it is kept (`show`).
+What it says is known here at once (`reason`, metrics); others see it when it is kept (`show`), and
+with it the alerts that it brings.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from streamtrace.alerts.watch import AlertNews
 from streamtrace.engine import Call
 from streamtrace.errors import StreamTraceError
+from streamtrace.events.events import Event
 from streamtrace.events.log import EventLog, WireEvent
 from streamtrace.events.wire import (
     CallEndedEvent,
@@ -21,6 +24,7 @@ from streamtrace.events.wire import (
     CallStartedEvent,
     CloudEvent,
 )
+from streamtrace.server.alert_desk import AlertDesk
 from streamtrace.server.taken import Stream
 from streamtrace.server.views import LEGS, CallState, CallView, LegView
 from streamtrace.sinks.channel import EventChannel
@@ -55,6 +59,7 @@ class LiveCall:
         channel: EventChannel,
         metrics: Metrics,
         journal: Journal | None,
+        desk: AlertDesk,
         on_leg: Callable[[], None],
         on_change: Callable[[LiveCall], None],
     ) -> None:
@@ -72,6 +77,9 @@ class LiveCall:
         self.channel = channel
         self._metrics = metrics
         self._journal = journal  # None: nothing is kept
+        self._desk = desk
+        self._watch = desk.watch(id)
+        self._news: list[AlertNews] = []  # of the event that is about to be published
         self._said_legs: dict[Leg, LiveLeg] = {}
         self._said_bytes = 0
         self._on_leg = on_leg
@@ -97,6 +105,10 @@ class LiveCall:
         """What was shown of it, as far back as memory reaches."""
         return self.channel.log
 
+    def hear(self, event: Event) -> None:
+        """What the event means for alerts; its stamped form is published next."""
+        self._news = self._watch.take(event)
+
     def publish(self, event: CloudEvent) -> None:
         """Measure, have it kept, and then show it."""
         self.external_id = event.data.external_id
@@ -121,12 +133,16 @@ class LiveCall:
             case _:
                 pass
         encoded = WireEvent.of(event)
+        news, self._news = self._news, []
+        change = self._desk.told(news) if news else None
         if self._journal is None:
             self._show(event, encoded)
+            if change is not None:
+                change.unkept()
             return
         self._said_bytes += len(encoded.text)
         row = None if row_of is None else self._row(row_of, event)
-        self._journal.put(self, encoded, row, lambda: self._show(event, encoded))
+        self._journal.put(self, encoded, row, lambda: self._show(event, encoded), change)
 
     def view(self) -> CallView:
         """What is said about it."""

@@ -21,6 +21,7 @@ from streamtrace.errors import (
 )
 from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
 from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
+from streamtrace.server.alert_desk import alert_desk
 from streamtrace.server.archive import Archive
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.load import watch_load
@@ -68,6 +69,7 @@ class ServerState(OwnedTasks):
         self.registry = Registry(settings.ended_calls_kept)
         self.store = store  # None: what is in memory is all there is
         self.archive = Archive(self.registry, store, settings, engine.clock)
+        self.desk = alert_desk(settings, engine, store, self.metrics)
         self.admission = Admission(settings.max_load)
         self.is_draining = False
         self._driving: set[asyncio.Task[None]] = set()
@@ -79,7 +81,7 @@ class ServerState(OwnedTasks):
         if self.store is not None:
             from streamtrace.server.keeping import begin_keeping, keep_small
 
-            await begin_keeping(self.store, self.engine, self.metrics)
+            await begin_keeping(self.store, self.engine, self.desk, self.metrics)
             self.spawn(keep_small(self.store, self.engine, self.settings))
         self.spawn(watch_load(self.admission, self.engine.encoder, self.clock, self.metrics))
         return self
@@ -169,7 +171,12 @@ class ServerState(OwnedTasks):
         live.protocol = protocol
         live.line = live.line if line is None else line
         call = self.engine.open_call(
-            external_id=external_id, line=live.line, protocol=protocol, call_id=live.id, sink=live
+            external_id=external_id,
+            line=live.line,
+            protocol=protocol,
+            call_id=live.id,
+            sink=live,
+            hear=live.hear,
         )
         live.attach(call)
         live.stream = stream
@@ -212,6 +219,7 @@ class ServerState(OwnedTasks):
         if self.store is not None:
             await self.store.journal.flushed()
         self.registry.changes.close()
+        self.desk.channel.close()
         await done(self._streaming, within_s * DELIVERY_SHARE)
         log.info("drained", calls=len(self._driving), streams=len(self._streaming))
 
@@ -232,6 +240,7 @@ class ServerState(OwnedTasks):
             ),
             metrics=self.metrics,
             journal=store and store.journal,
+            desk=self.desk,
             on_leg=lambda: self.admission.taken(self.clock.now()),
             on_change=self.registry.changed,
         )

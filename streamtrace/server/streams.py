@@ -1,10 +1,11 @@
-"""Live streams out: one call's events over WebSocket or SSE, and the feed of all calls."""
+"""Live streams out: a call's events or the alerts' over WebSocket or SSE, and the feed of calls."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from itertools import islice
 
 import structlog
@@ -13,15 +14,18 @@ from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocket
 
 from streamtrace.errors import StoreFailed
+from streamtrace.events.alert_wire import feed_heartbeat
 from streamtrace.events.log import WireEvent
-from streamtrace.events.wire import CALL_ENDED, heartbeat
+from streamtrace.events.wire import CALL_ENDED, HeartbeatEvent, heartbeat
+from streamtrace.ports import Clock
+from streamtrace.server.alert_desk import AlertDesk
 from streamtrace.server.archive import KnownCall
 from streamtrace.server.problems import UNREADABLE, Refusal
 from streamtrace.server.query import whole
 from streamtrace.server.state import ServerState
 from streamtrace.server.views import CallsFrame, CallState, FeedHeartbeat
 from streamtrace.sinks.changes import ChangeReader
-from streamtrace.sinks.channel import SlowReader
+from streamtrace.sinks.channel import EventChannel, SlowReader
 from streamtrace.sinks.sse import MEDIA_TYPE, sse_message
 from streamtrace.sinks.websocket import close, send_all
 
@@ -38,7 +42,41 @@ def routes(state: ServerState) -> APIRouter:
     router = APIRouter()
     router.add_api_websocket_route("/v1/calls", streams.feed)
     router.add_api_websocket_route("/v1/calls/{call_id}/events", streams.events)
+    router.add_api_websocket_route("/v1/alerts", streams.alerts)
     return router
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Events that can be followed; `beat` is a heartbeat behind a cursor, with an id of its own."""
+
+    channel: EventChannel
+    beat: Callable[[int, str], HeartbeatEvent]
+    is_over: Callable[[], bool]
+
+
+def call_story(call: KnownCall, clock: Clock) -> Story:
+    """What a call says."""
+
+    def beat(cursor: int, own: str) -> HeartbeatEvent:
+        return heartbeat(
+            call_id=call.id,
+            external_id=call.external_id,
+            sequence=cursor,
+            time=clock.utc(),
+            event_id=f"{call.id}-heartbeat-{own}",
+        )
+
+    return Story(call.channel, beat, lambda: call.state is CallState.ENDED)
+
+
+def alert_feed(desk: AlertDesk, clock: Clock) -> Story:
+    """What happens to alerts; it has no end."""
+
+    def beat(cursor: int, own: str) -> HeartbeatEvent:
+        return feed_heartbeat(sequence=cursor, time=clock.utc(), event_id=f"alerts-heartbeat-{own}")
+
+    return Story(desk.channel, beat, lambda: False)
 
 
 class Streams:
@@ -60,16 +98,24 @@ class Streams:
         except Refusal as refusal:
             await socket.send_denial_response(refusal.response())
             return
-        texts = (event.text async for event in self.follow(call, after))
-        await self._send(socket, texts, is_over=lambda: call.state is CallState.ENDED)
+        await self._tell(socket, call_story(call, self._state.clock), after)
 
-    def sse(self, call: KnownCall, after: int) -> StreamingResponse:
+    async def alerts(self, socket: WebSocket) -> None:
+        """The alerts' feed behind `after`: what is kept of it, then what comes."""
+        try:
+            after = whole(socket, "after", 0)
+        except Refusal as refusal:
+            await socket.send_denial_response(refusal.response())
+            return
+        await self._tell(socket, alert_feed(self._state.desk, self._state.clock), after)
+
+    def sse(self, story: Story, after: int) -> StreamingResponse:
         """The same as Server-Sent Events."""
 
         async def messages() -> AsyncIterator[str]:
             with self._state.streaming():
                 try:
-                    async for event in self.follow(call, after):
+                    async for event in self.follow(story, after):
                         yield sse_message(event)
                 except SlowReader:
                     self._state.metrics.events_dropped.labels("slow_consumer").inc()
@@ -83,9 +129,9 @@ class Streams:
         """All calls: the newest at first, then whichever changed, a few times a second at most."""
         await self._send(socket, self._frames(), is_over=lambda: False)
 
-    async def follow(self, call: KnownCall, after: int) -> AsyncIterator[WireEvent]:
+    async def follow(self, story: Story, after: int) -> AsyncIterator[WireEvent]:
         """Events and, where none come for a while, heartbeats."""
-        with call.channel.reader(after) as reader:
+        with story.channel.reader(after) as reader:
             while not reader.ended:
                 events = await reader.next_events(self._state.settings.heartbeat_s)
                 for event in events:
@@ -93,7 +139,11 @@ class Streams:
                 if events and events[-1].type == CALL_ENDED:
                     return
                 if not events and not reader.ended:
-                    yield self._heartbeat(call, reader.cursor)
+                    yield WireEvent.of(story.beat(reader.cursor, secrets.token_hex(6)))
+
+    async def _tell(self, socket: WebSocket, story: Story, after: int) -> None:
+        texts = (event.text async for event in self.follow(story, after))
+        await self._send(socket, texts, is_over=story.is_over)
 
     async def _send(
         self, socket: WebSocket, texts: AsyncIterator[str], *, is_over: Callable[[], bool]
@@ -136,13 +186,3 @@ class Streams:
             return CallsFrame(calls=calls).model_dump_json()
         now = self._state.clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return FeedHeartbeat(time=now).model_dump_json()
-
-    def _heartbeat(self, call: KnownCall, cursor: int) -> WireEvent:
-        beat = heartbeat(
-            call_id=call.id,
-            external_id=call.external_id,
-            sequence=cursor,
-            time=self._state.clock.utc(),
-            event_id=f"{call.id}-heartbeat-{secrets.token_hex(6)}",
-        )
-        return WireEvent.of(beat)

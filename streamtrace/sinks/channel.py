@@ -43,8 +43,9 @@ class EventChannel:
         on_skip: Callable[[int], None] | None = None,
         history: History | None = None,
         forgotten: int = 0,
+        gap: Callable[[int, int, WireEvent], CloudEvent] | None = None,
     ) -> None:
-        self._log = EventLog(most_events, forgotten=forgotten)
+        self._log = EventLog(most_events, forgotten=forgotten, gap=gap)
         self._history = history  # of what the log has forgotten
         self._most_behind = most_behind
         self._on_skip = on_skip  # told how many events a reader was spared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, Insert, Select, delete, func, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -17,12 +18,15 @@ from sqlalchemy.exc import (
 
 from streamtrace.errors import StoreError, StoreFailed
 from streamtrace.events.log import WireEvent
+from streamtrace.store.alerts import AlertWriter
 from streamtrace.store.location import Location
 from streamtrace.store.postgres import Postgres
 from streamtrace.store.rows import ENDED, LEAVING, LIVE, Batch, CallRow, RowRefused
 from streamtrace.store.schema import CALLS, EVENTS, make_or_check
 from streamtrace.store.sqlite import Sqlite
 from streamtrace.values import Leg
+
+Found = TypeVar("Found")
 
 EVENT_COLUMNS = (
     EVENTS.c.sequence,
@@ -68,6 +72,7 @@ class Database:
         # A batch whose commit was not heard of may come again.
         self._put_event: Insert = event.on_conflict_do_nothing()
         self._put_call: Insert = call.on_conflict_do_update(index_elements=["id"], set_=new)
+        self._alerts = AlertWriter(self._backend.insert)
 
     def close(self) -> None:
         """Let everything go."""
@@ -91,6 +96,8 @@ class Database:
                 connection.execute(self._put_call, [row.values() for row in batch.calls])
             if batch.events:
                 connection.execute(self._put_event, [row.values() for row in batch.events])
+            if batch.alerts is not None:
+                self._alerts.write(connection, batch.alerts)
 
     def leave(self, call_id: str) -> None:
         """The call is not shown any more; its events go behind it, part by part."""
@@ -111,6 +118,7 @@ class Database:
             ).rowcount
             if gone == most:
                 return True
+            self._alerts.let_go(connection, call_id)
             connection.execute(delete(CALLS).where(CALLS.c.id == call_id))
             return False
 
@@ -127,6 +135,11 @@ class Database:
     def checkpoint(self) -> None:
         """Most of the work, which no commit has to wait for."""
         self._maintain(self._reader, self._backend.checkpoint)
+
+    def read(self, look: Callable[[Connection], Found]) -> Found:
+        """Whatever `look` finds."""
+        with self._reading() as connection:
+            return look(connection)
 
     def events_after(
         self, call_id: str, sequence: int, *, until: int | None = None, limit: int

@@ -20,8 +20,9 @@ import structlog
 
 from streamtrace.errors import StoreFailed
 from streamtrace.events.log import WireEvent
+from streamtrace.store.entries import Change, Debt, Decision, Entry, Show
 from streamtrace.store.holes import Hole, Holes, KeptCall
-from streamtrace.store.rows import Batch, CallRow, EventRow, RowRefused
+from streamtrace.store.rows import AlertRows, Batch, CallRow, EventRow, RowRefused, joined
 from streamtrace.store.thread import JobThread
 
 log = structlog.get_logger()
@@ -33,8 +34,6 @@ MOST_WAITING = 4_096  # events waiting; with more, the disk counts as gone: 10 M
 PATIENCE_S = 3.0  # for one transaction
 RETRY_S, LONGEST_RETRY_S = 1.0, 15.0
 
-Show = Callable[[], None]
-
 
 @dataclass(slots=True)
 class Watch:
@@ -43,17 +42,6 @@ class Watch:
     shown: Callable[[float], None] = lambda _delay_s: None
     unkept: Callable[[str, int], None] = lambda _why, _events: None
     live_only: Callable[[bool], None] = lambda _is: None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An event on its way; `row` is its call's, where the event changes it."""
-
-    call: KeptCall
-    event: WireEvent
-    row: CallRow | None
-    show: Show | None  # None where it was shown before
-    put_at_s: float
 
 
 class Journal:
@@ -70,14 +58,15 @@ class Journal:
     ) -> None:
         self.watch = Watch()
         self.problem: str | None = None  # why nothing is kept now
+        self.debt: Debt | None = None
         self._write_now = write
         self._thread = thread
         self._gather_s = gather_s
         self._patience_s = patience_s
         self._retry_s = retry_s
-        self._waiting: dict[int, Entry] = {}
+        self._waiting: dict[int, Entry | Decision] = {}
         self._partials: dict[tuple[str, str], int] = {}  # call and leg: its score that waits
-        self._in_flight: list[Entry] = []
+        self._in_flight: list[Entry | Decision] = []
         self._unanswered: asyncio.Future[None] | None = None
         self._shown_s = 0.0
         self._number = 0
@@ -100,33 +89,50 @@ class Journal:
         await asyncio.wait([self._task])
         self._task.result()
 
-    def put(self, call: KeptCall, event: WireEvent, row: CallRow | None, show: Show) -> None:
+    def put(
+        self,
+        call: KeptCall,
+        event: WireEvent,
+        row: CallRow | None,
+        show: Show,
+        change: Change | None = None,
+    ) -> None:
         """Keep the event, then show it; never waits. Events of a call are put in their order."""
-        entry = Entry(call, event, row, show, time.monotonic())
-        if self.problem is None and len(self._waiting) >= MOST_WAITING:
-            self._fail(f"{MOST_WAITING} events wait for it")
-        if self.problem is not None:
+        entry = Entry(call, event, row, show, time.monotonic(), change)
+        if not self._is_keeping():
             self._show_unkept(entry)
             return
         if event.is_score:
-            self._give_way(call.id, event)
+            self._give_way(call.id, event, brings_more=change is not None)
         self._wait_for(entry)
+
+    def decide(self, change: Change) -> None:
+        """Keep a person's decision, then show it; it is told at once where that cannot be."""
+        if self._is_keeping():
+            self._wait_for(Decision(change))
+        else:
+            change.unkept()
+
+    def _is_keeping(self) -> bool:
+        if self.problem is None and len(self._waiting) >= MOST_WAITING:
+            self._fail(f"{MOST_WAITING} events wait for it")
+        return self.problem is None
 
     async def flushed(self) -> None:
         """Until all that was put is shown."""
         await self._settled.wait()
 
-    def _wait_for(self, entry: Entry) -> None:
+    def _wait_for(self, entry: Entry | Decision) -> None:
         self._number += 1
         self._waiting[self._number] = entry
         self._settled.clear()
         self._wanted.set()
 
-    def _give_way(self, call_id: str, score: WireEvent) -> None:
+    def _give_way(self, call_id: str, score: WireEvent, *, brings_more: bool) -> None:
         """An older partial score of the leg, where too much waits."""
         key = (call_id, str(score.leg))
         before = self._partials.pop(key, None)
-        if score.is_final:
+        if score.is_final or brings_more:  # neither is ever outdated
             return
         self._partials[key] = self._number + 1
         if len(self._waiting) >= MOST_BEHIND and self._waiting.pop(before or 0, None):
@@ -182,12 +188,14 @@ class Journal:
         self._unanswered = None
         answer.result()
 
-    def _show(self, entries: Iterable[Entry]) -> None:
+    def _show(self, entries: Iterable[Entry | Decision]) -> None:
         now_s = time.monotonic()
         for entry in entries:
-            if entry.show is not None:
+            if isinstance(entry, Entry) and entry.show is not None:
                 entry.show()
                 self.watch.shown(now_s - entry.put_at_s)
+            if entry.change is not None:
+                entry.change.kept()
 
     # Live only
 
@@ -204,11 +212,14 @@ class Journal:
             self._show_unkept(entry)
         self._settled.set()
 
-    def _show_unkept(self, entry: Entry) -> None:
-        self._holes.note(entry.call, entry.event.number, entry.row)
-        if entry.show is not None:
-            entry.show()
-            self.watch.unkept("live_only", 1)
+    def _show_unkept(self, entry: Entry | Decision) -> None:
+        if isinstance(entry, Entry):
+            self._holes.note(entry.call, entry.event.number, entry.row)
+            if entry.show is not None:
+                entry.show()
+                self.watch.unkept("live_only", 1)
+        if entry.change is not None:
+            entry.change.unkept()
 
     async def _recover(self) -> bool:
         """Until the holes are filled; False if the process ends before."""
@@ -221,6 +232,7 @@ class Journal:
             try:
                 for hole in holes:
                     await self._fill(hole)
+                await self._pay()
                 break
             except StoreFailed as failure:
                 self._holes.put_back(holes)
@@ -244,8 +256,25 @@ class Journal:
         except RowRefused as refusal:  # trying again would keep all others waiting
             log.error("a call's events cannot be kept", call_id=hole.call.id, why=str(refusal))
 
+    async def _pay(self) -> None:
+        while self.debt is not None and (owed := self.debt.owed()) is not None:
+            try:
+                await self._write(Batch(alerts=owed))
+            except RowRefused as refusal:
+                log.error("changes of alerts cannot be kept", why=str(refusal))
+            self.debt.paid()
 
-def _batch_of(entries: Iterable[Entry]) -> Batch:
-    """Of a call's rows the newest stands for all."""
-    calls = {entry.call.id: entry.row for entry in entries if entry.row is not None}
-    return Batch(list(calls.values()), [EventRow(entry.call.id, entry.event) for entry in entries])
+
+def _batch_of(entries: Iterable[Entry | Decision]) -> Batch:
+    """Of a call's rows the newest stands for all, and of an alert's."""
+    calls: dict[str, CallRow] = {}
+    events: list[EventRow] = []
+    changes: list[AlertRows] = []
+    for entry in entries:
+        if isinstance(entry, Entry):
+            events.append(EventRow(entry.call.id, entry.event))
+            if entry.row is not None:
+                calls[entry.call.id] = entry.row
+        if entry.change is not None:
+            changes.append(entry.change.rows())
+    return Batch(list(calls.values()), events, joined(changes) if changes else None)

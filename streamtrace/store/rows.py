@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,11 +58,88 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert as it is now; beside its text is what it is looked for by."""
+
+    id: str
+    call_id: str
+    version: int
+    state: str
+    severity: str
+    line: str | None
+    leg: str
+    is_call_over: bool
+    text: str  # JSON
+
+    def values(self) -> dict[str, Any]:
+        """For the statement."""
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionRow:
+    """What was done to an alert."""
+
+    alert_id: str
+    version: int  # that it led to
+    at: str
+    actor: str
+    text: str  # JSON
+
+    def values(self) -> dict[str, Any]:
+        """For the statement."""
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEventRow:
+    """An event of the alerts' feed, as it goes over the wire."""
+
+    alert_id: str
+    event: WireEvent
+
+    def values(self) -> dict[str, Any]:
+        """For the statement."""
+        event = self.event
+        return {
+            "sequence": event.number,
+            "alert_id": self.alert_id,
+            "type": event.type,
+            "text": event.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRows:
+    """What changes of alerts leave behind.
+
+    `forget` is for a commit that may have been made though nobody heard of it: what lies behind
+    this sequence of the feed, and behind these versions, was never shown.
+    """
+
+    alerts: Sequence[AlertRow] = ()
+    transitions: Sequence[TransitionRow] = ()
+    events: Sequence[AlertEventRow] = ()
+    forget: tuple[int, Mapping[str, int]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One transaction."""
 
     calls: Sequence[CallRow] = ()
     events: Sequence[EventRow] = ()
+    alerts: AlertRows | None = None
+
+
+def joined(changes: Sequence[AlertRows]) -> AlertRows:
+    """What several changes leave behind, one after the other."""
+    alerts = {row.id: row for change in changes for row in change.alerts}
+    return AlertRows(
+        list(alerts.values()),
+        [row for change in changes for row in change.transitions],
+        [row for change in changes for row in change.events],
+    )
 
 
 def _plain(value: Any) -> Any:

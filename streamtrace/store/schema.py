@@ -23,7 +23,8 @@ from sqlalchemy import (
 
 from streamtrace.errors import StoreError
 
-VERSION = 1
+VERSION = 2
+BEFORE_ALERTS = 1  # it had their tables in another form, and never wrote to them
 
 METADATA = MetaData()
 
@@ -64,7 +65,13 @@ ALERTS = Table(
     Column("id", Text, primary_key=True),
     Column("call_id", Text, nullable=False, index=True),
     Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("line", Text),
+    Column("leg", Text, nullable=False),
+    Column("is_call_over", Boolean, nullable=False),
     Column("text", Text, nullable=False),  # JSON: the alert as it is now
+    Index("alerts_state", "state", "id"),
 )
 
 ALERT_TRANSITIONS = Table(
@@ -81,7 +88,7 @@ ALERT_EVENTS = Table(
     "alert_events",
     METADATA,
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("alert_id", Text, nullable=False),
+    Column("alert_id", Text, nullable=False, index=True),
     Column("type", Text, nullable=False),
     Column("text", Text, nullable=False),
 )
@@ -109,6 +116,12 @@ def make_or_check(connection: Connection, name: str, *, alone: bool) -> None:
 def _check_version(connection: Connection, name: str) -> None:
     version = connection.execute(select(func.max(SCHEMA.c.version))).scalar()
     if version == VERSION:
+        return
+    if version == BEFORE_ALERTS:
+        ours = [ALERTS, ALERT_TRANSITIONS, ALERT_EVENTS]
+        METADATA.drop_all(connection, ours)
+        METADATA.create_all(connection, ours)
+        connection.execute(SCHEMA.update().values(version=VERSION))
         return
     if version is not None and version > VERSION:
         raise StoreError(

@@ -14,6 +14,7 @@ import structlog
 from streamtrace.errors import StoreFailed
 from streamtrace.events.log import WireEvent
 from streamtrace.events.wire import stream_gap
+from streamtrace.store.alerts import AlertReader
 from streamtrace.store.database import Database
 from streamtrace.store.journal import Journal
 from streamtrace.store.location import locate
@@ -37,6 +38,7 @@ class Store:
         self._thread = JobThread("store-writer")
         self._reading = ThreadPoolExecutor(READERS, "store-reader")
         self.journal = Journal(database.write, self._thread)
+        self.alerts = AlertReader(lambda look: self._read(lambda: database.read(look)))
 
     async def write(self, batch: Batch) -> None:
         """Kept when this returns; for what is not an event of a live call."""

@@ -31,7 +31,12 @@ def test_check(run_cli: RunCli) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [("port = 'x'", "port="), ("slot = 8", "slot"), ("port = = 1", "streamtrace.toml")],
+    [
+        ("port = 'x'", "port="),
+        ("slot = 8", "slot"),
+        ("port = = 1", "streamtrace.toml"),
+        ("[alerts.lines.support]\nlegs = ['agent']", "alerts.lines.support.legs"),
+    ],
 )
 def test_check_a_wrong_file(run_cli: RunCli, content: str, reason: str) -> None:
     Path("streamtrace.toml").write_text(content)

@@ -14,6 +14,7 @@ from streamtrace.events.alert_wire import (
     AlertOpenedEvent,
     AlertUpdatedEvent,
     alert_event,
+    missed_in_feed,
 )
 from streamtrace.events.alerts import AlertAction, AlertState, Disposition
 from streamtrace.events.log import EventLog, WireEvent
@@ -72,3 +73,18 @@ def test_what_was_written_is_read_and_its_log_keeps_it() -> None:
     second = worked(change.alert, done, LATER)
     log.append(WireEvent.of(alert_event(second.alert, second.entry, sequence=2)))
     assert log.newest == 2
+
+
+def test_a_reader_whom_the_feed_s_memory_has_left_is_told_what_is_missing() -> None:
+    log = EventLog(1, gap=missed_in_feed)
+    change = opened(OPENED, AT)
+    for sequence in range(1, 4):
+        log.append(WireEvent.of(alert_event(change.alert, change.entry, sequence=sequence)))
+    gap, event = [json.loads(one.text) for one in log.after(0, 10)]
+    assert (gap["type"], gap["source"], gap["subject"]) == (
+        "stream.gap.v1",
+        "/v1/alerts",
+        "alerts",
+    )
+    assert (int(gap["data"]["from"]), int(gap["data"]["to"])) == (1, 2)
+    assert (gap["sequence"], gap["time"]) == (gap["data"]["to"], event["time"])
