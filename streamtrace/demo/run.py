@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,8 +22,13 @@ from streamtrace.errors import CallFailed
 
 FINAL_WITHIN_S = 15.0  # after hanging up
 # What the demo's server is told beside its defaults: its few calls are taken however busy the
-# machine is. A way in that is off by default is opened here.
-SERVER_SETTINGS: dict[str, object] = {"max_load": 1000, "audiosocket_port": 0}
+# machine is. A way in that is off by default is opened here. The shipped policy stays quiet about
+# calls of a few seconds; the demo is to show an alert.
+SERVER_SETTINGS: dict[str, object] = {
+    "max_load": 1000,
+    "audiosocket_port": 0,
+    "alerts": json.dumps({"false_alarms_per_100_calls": 10}),
+}
 
 
 def people(files: Sequence[Path]) -> list[Caller]:
@@ -61,6 +67,9 @@ async def run_demo(
             _say("the server's last lines:\n" + "\n".join(server.last_lines))
         if keep:
             _say(f"the server stays up: open {server.url}/ (Ctrl-C ends it)")
+            _say(
+                f"alerts to work, under a milder policy than the shipped: {server.url}/?view=alerts"
+            )
             await asyncio.Event().wait()
     return 0 if decided else 1
 

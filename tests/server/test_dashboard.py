@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import ConsoleMessage, Page, Route, async_playwright, expect
 
 from streamtrace.clients.place import place_call
 from streamtrace.demo.local_server import LocalServer, local_server
@@ -22,8 +23,9 @@ from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).parents[2] / "streamtrace/dashboard/node_modules/axe-core/axe.min.js"
 CLIPS = Path(__file__).parents[2] / "streamtrace" / "demo" / "clips"
-# The browser's own words when a socket is lost or an unknown call is asked for; both are tested.
-EXPECTED = re.compile(r"WebSocket connection|ERR_CONNECTION_REFUSED|status of 404")
+# The browser's own words when a socket is lost, a call is unknown, or somebody was first;
+# all are tested.
+EXPECTED = re.compile(r"WebSocket connection|ERR_CONNECTION_REFUSED|status of 4(04|12)")
 FLAGS = [
     "--no-sandbox",
     "--no-proxy-server",
@@ -148,6 +150,62 @@ async def test_a_call_is_listed_followed_found_and_exported(tmp_path: Path) -> N
         await page.get_by_role("link", name="Wall").click()
         await expect(page.get_by_text("No live calls.")).to_be_visible()
         assert await violations(page) == []
+
+
+async def test_an_alert_is_worked_by_keys_and_others_see_it() -> None:
+    # Calls of a few seconds that a mild policy takes for synthetic, as they are.
+    settings = {"max_load": 1000, "alerts": json.dumps({"false_alarms_per_100_calls": 25})}
+    async with (
+        local_server(settings=settings) as server,
+        opened(f"{server.url}/?view=alerts") as page,
+        opened(f"{server.url}/?view=alerts") as other,
+    ):
+        await expect(page.get_by_text("No alert to work.")).to_be_visible()
+        voice = clip("espeak-formant", 4.0)
+        await place_call(server.url, voice, protocol="pcm", external_id="the-fake")
+        item = page.locator("[data-alert]", has_text="the-fake")
+        await expect(item).to_have_attribute("data-state", "new")
+        await expect(page.get_by_role("link", name="Alerts")).to_have_text("Alerts1")
+        for viewer, name in ((page, "grace"), (other, "ada")):
+            await viewer.get_by_label("Your name").fill(name)
+            await viewer.get_by_label("Your name").blur()
+            await viewer.keyboard.press("j")
+        detail = page.get_by_role("region", name="low alert: the-fake, caller")
+        await expect(detail.locator(".reason")).to_contain_text("evidence for a synthetic voice")
+        await expect(detail.locator(".segments").first).to_contain_text("%")
+        assert await violations(page) == []
+
+        await page.keyboard.press("a")
+        await expect(item).to_have_attribute("data-state", "acknowledged")
+        await expect(detail.get_by_role("list", name="What was done")).to_contain_text(
+            "grace: acknowledged"
+        )
+        theirs = other.locator("[data-alert]", has_text="the-fake")
+        await expect(theirs).to_have_attribute("data-state", "acknowledged")
+
+        # While ada's escalation is on its way, grace dismisses it, which needs a note.
+        async def grace_is_faster(route: Route) -> None:
+            await page.keyboard.press("d")
+            dialog = page.get_by_role("dialog")
+            await dialog.get_by_role("combobox").select_option("benign_synthetic")
+            await dialog.get_by_role("button", name="Dismiss").click()
+            await expect(dialog).to_be_visible()  # without a note it stays
+            assert await violations(page) == []
+            await dialog.get_by_role("textbox").fill("a voice aid")
+            await dialog.get_by_role("button", name="Dismiss").click()
+            await expect(item).to_have_count(0)
+            await route.continue_()
+
+        await other.route("**/escalate", grace_is_faster)
+        await other.keyboard.press("e")
+        await expect(other.get_by_role("alert")).to_contain_text("grace made it dismissed")
+        await expect(theirs).to_have_count(0)
+        await expect(other.locator(".note").first).to_have_text(
+            "Synthetic voice, harmless: a voice aid"
+        )
+        await other.get_by_role("combobox", name="State").select_option("dismissed")
+        await expect(theirs).to_have_attribute("data-state", "dismissed")
+        assert await violations(other) == []
 
 
 async def test_this_browser_calls() -> None:

@@ -2,12 +2,18 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { act, alertById, areServed, DISPOSITIONS, isOpen, queue, stateFilter, type Action, type Alert, type Disposition } from "./alerts";
-import { HttpError } from "./api";
+import {
+  act, alertById, areServed, auditOf, Conflict, DISPOSITIONS, isOpen, mayDo, queue, stateFilter,
+  type Action, type Alert, type AuditEntry, type Disposition,
+} from "./alerts";
 import { CallPage } from "./CallPage";
 import { minutes, percent, plain, seconds, wallClock } from "./format";
 import { go, openAlert } from "./route";
 
+const DONE: Record<string, string> = {
+  open: "opened it", update: "more evidence", withdraw: "the evidence fell back", ack: "acknowledged", assign: "assigned it",
+  escalate: "escalated", dismiss: "dismissed", resolve: "resolved",
+};
 const KEY = "streamtrace-operator";
 const operator = signal(localStorage.getItem(KEY) ?? "");
 const problem = signal("");
@@ -37,7 +43,7 @@ export function alertKey(key: string): boolean {
 }
 
 function perform(alert: Alert | undefined, action: Action): boolean {
-  if (!alert || !isOpen(alert)) return false;
+  if (!alert || !mayDo(alert, action)) return false;
   if (action === "dismiss" || action === "resolve") closing.value = { alert, action };
   else void send(alert, action, {});
   return true;
@@ -49,12 +55,15 @@ async function send(alert: Alert, action: Action, body: Record<string, string>):
     await act(alert, action, { actor: operator.value || "someone at the dashboard", ...body });
     return true;
   } catch (cause) {
-    const isConflict = cause instanceof HttpError && (cause.status === 409 || cause.status === 412);
-    problem.value = isConflict
-      ? `Someone else was first: ${(cause as Error).message}. You see the alert as it is now.`
-      : `That did not work: ${(cause as Error).message}`;
+    problem.value = cause instanceof Conflict ? whoWasFirst(cause) : `That did not work: ${(cause as Error).message}`;
     return false;
   }
+}
+
+function whoWasFirst({ last, message }: Conflict): string {
+  if (!last) return `Someone else was first: ${message}.`;
+  if (last.actor === "policy") return "The call told more of it meanwhile: look again, then decide.";
+  return `Someone else was first: ${last.actor} made it ${plain(last.after)} at ${wallClock(last.at)}. You see the alert as it is now.`;
 }
 
 export function Alerts() {
@@ -110,7 +119,7 @@ function Item({ alert }: { alert: Alert }) {
       <button type="button" aria-current={isSelected} onClick={() => go({ alert: alert.id })}>
         <span class="severity">{alert.severity}</span>
         <strong>{alert.external_id ?? alert.call_id}</strong>
-        <span class="facts">{alert.leg}{alert.line ? ` · ${alert.line}` : ""} · {percent(alert.spoof_probability)} · {wallClock(alert.opened)}</span>
+        <span class="facts">{alert.leg}{alert.line ? ` · ${alert.line}` : ""} · {percent(alert.evidence.spoof_probability)} · {wallClock(alert.opened_at)}</span>
         <span class="state">{plain(alert.state)}{alert.assignee ? ` · ${alert.assignee}` : ""}</span>
       </button>
     </li>
@@ -118,8 +127,9 @@ function Item({ alert }: { alert: Alert }) {
 }
 
 function Open({ alert }: { alert: Alert }) {
+  const { evidence } = alert;
   const button = (action: Action, words: string, key?: string) => (
-    <button type="button" disabled={!isOpen(alert)} aria-keyshortcuts={key} onClick={() => perform(alert, action)}>
+    <button type="button" disabled={!mayDo(alert, action)} aria-keyshortcuts={key} onClick={() => perform(alert, action)}>
       {words}{key && <kbd>{key}</kbd>}
     </button>
   );
@@ -127,11 +137,15 @@ function Open({ alert }: { alert: Alert }) {
     <div class="opened">
       <section class="detail" aria-labelledby="alert-title">
         <div class="heading">
-          <h2 id="alert-title">{plain(alert.severity)} alert: {alert.external_id ?? alert.call_id}, {alert.leg}</h2>
+          <h2 id="alert-title"><span class="severity">{alert.severity}</span> alert: {alert.external_id ?? alert.call_id}, {alert.leg}</h2>
           <button type="button" class="close" aria-keyshortcuts="Escape" onClick={() => go({ alert: "" })}>Close</button>
         </div>
-        <p class="reason">{alert.reason}</p>
-        {alert.change_ms !== null && <p class="note">Another voice began at {minutes(alert.change_ms)}.</p>}
+        <p class="facts">
+          {plain(alert.state)}{alert.assignee ? `, with ${alert.assignee}` : ""} · opened {wallClock(alert.opened_at)} · {alert.is_call_over ? "the call is over" : "the call is live"} · policy {alert.policy}
+        </p>
+        <p class="reason">{evidence.reason}</p>
+        {alert.is_withdrawn && <p class="note">The evidence fell back since: what came later sounds human.</p>}
+        {alert.disposition && <p class="note">{DISPOSITIONS[alert.disposition]}{alert.note ? `: ${alert.note}` : ""}</p>}
         <div class="actions" role="toolbar" aria-label="Triage">
           {button("ack", "Acknowledge", "a")}
           {button("escalate", "Escalate", "e")}
@@ -139,29 +153,77 @@ function Open({ alert }: { alert: Alert }) {
           {button("resolve", "Resolve")}
           <button type="button" disabled={!isOpen(alert) || !operator.value} onClick={() => void send(alert, "assign", { assignee: operator.value })}>Take it</button>
         </div>
-        {alert.segments.length > 0 && (
-          <>
-            <h3>Segments that spoke for it</h3>
-            <ul class="segments">
-              {alert.segments.map((segment) => (
-                <li key={segment.start_ms}>{minutes(segment.start_ms)} to {minutes(segment.end_ms)} <span class="figure">{percent(segment.spoof_probability)}</span></li>
-              ))}
-            </ul>
-          </>
-        )}
-        <p class="facts">{seconds(alert.speech_ms)} of speech · {alert.disposition ? DISPOSITIONS[alert.disposition] : "no disposition yet"}</p>
+        <Exhibits alert={alert} />
         <h3>What was done</h3>
-        <ol class="events">
-          {alert.audit.map((entry) => (
-            <li key={`${entry.at} ${entry.action}`}>
-              <time dateTime={entry.at}>{wallClock(entry.at)}</time>
-              <span>{entry.actor}: {plain(entry.action)}{entry.note ? `: ${entry.note}` : ""}</span>
-            </li>
-          ))}
-        </ol>
+        <Trail alert={alert} />
       </section>
       <CallPage id={alert.call_id} onClose={() => go({ alert: "" })} />
     </div>
+  );
+}
+
+function Exhibits({ alert: { evidence } }: { alert: Alert }) {
+  const { segments, named, quality } = evidence;
+  const across = (ms: number) => `${(100 * ms) / Math.max(evidence.now_ms, 1)}%`;
+  return (
+    <>
+      {segments.length > 0 && (
+        <>
+          <h3>Segments that spoke for it</h3>
+          <div class="strip" aria-hidden="true">
+            {segments.map((segment) => (
+              <span key={segment.start_ms} style={{ insetInlineStart: across(segment.start_ms), inlineSize: across(segment.end_ms - segment.start_ms), opacity: 0.25 + 0.75 * segment.spoof_probability }} />
+            ))}
+          </div>
+          <ul class="segments">
+            {segments.map((segment) => (
+              <li key={segment.start_ms}>
+                <span>{seconds(segment.start_ms)} to {seconds(segment.end_ms)}</span>
+                <span class="figure">{percent(segment.spoof_probability)}</span>
+                <span class="facts">{segment.source ? `by then nearest to ${plain(segment.source)}` : "no known system near"}</span>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      <h3>Nearest system, over time</h3>
+      <ul class="segments">
+        {named.map((one) => (
+          <li key={one.from_ms}>
+            <span>from {minutes(one.from_ms)}</span>
+            <span>{plain(one.source)}{one.family ? ` (${plain(one.family)})` : ""}</span>
+            <span class="figure">{percent(one.probability)}</span>
+          </li>
+        ))}
+      </ul>
+      <p class="facts">
+        {seconds(evidence.speech_ms)} of speech · {quality.codec} at {quality.rate_hz / 1000} kHz · {percent(quality.loss_ratio)} lost
+        {quality.concealed_ms > 0 && ` · ${seconds(quality.concealed_ms)} concealed`}
+        {quality.degraded_ms > 0 && ` · ${seconds(quality.degraded_ms)} left out`} · model {evidence.model.id}
+      </p>
+    </>
+  );
+}
+
+/** Who did what to it; asked anew whenever it has changed. */
+function Trail({ alert: { id, version } }: { alert: Alert }) {
+  const [entries, setEntries] = useState<AuditEntry[]>([]);
+  useEffect(() => {
+    let isWanted = true;
+    auditOf(id).then((found) => isWanted && setEntries(found), () => undefined);
+    return () => {
+      isWanted = false;
+    };
+  }, [id, version]);
+  return (
+    <ol class="events trail" aria-label="What was done">
+      {entries.map((entry) => (
+        <li key={entry.version}>
+          <time dateTime={entry.at}>{wallClock(entry.at)}</time>
+          <span>{entry.actor}: {DONE[entry.action] ?? plain(entry.action)}{entry.action === "assign" ? ` to ${entry.assignee}` : ""}{entry.note ? `: ${entry.note}` : ""}</span>
+        </li>
+      ))}
+    </ol>
   );
 }
 

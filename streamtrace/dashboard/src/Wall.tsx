@@ -2,7 +2,7 @@
 
 import { areServed, queue, waiting } from "./alerts";
 import { ordered, totals } from "./calls";
-import { minutes, percent } from "./format";
+import { minutes, percent, plain } from "./format";
 import { now } from "./now";
 import { Badge, topSource } from "./parts";
 
@@ -33,7 +33,7 @@ export function Wall() {
       </ul>
       {live.length === 0 && <p class="empty">No live calls.</p>}
       {queue.value.slice(0, 3).map((alert) => (
-        <p key={alert.id} class="banner">{alert.severity}: {alert.external_id ?? alert.call_id}: {alert.reason}</p>
+        <p key={alert.id} class="banner">{plain(alert.severity)} alert, {plain(alert.state)}: {alert.external_id ?? alert.call_id}: {alert.evidence.reason}</p>
       ))}
     </section>
   );

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { alertKey, Alerts } from "./Alerts";
-import { areServed, followAlerts, waiting } from "./alerts";
+import { areServed, followAlerts, opened, waiting } from "./alerts";
 import { hangUp, placeBrowserCall, placing } from "./browserCall";
 import { CallList } from "./CallList";
 import { CallPage } from "./CallPage";
@@ -144,10 +144,16 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-/** Tell changed verdicts to screen readers, gathered, at most every few seconds. */
+/** Tell changed verdicts and new alerts to screen readers, gathered, at most every few seconds. */
 const announced = new Map<string, string>();
+let announcedAlert = "";
 setInterval(() => {
   const changes: string[] = [];
+  const alert = opened.peek();
+  if (alert && alert.id !== announcedAlert) {
+    announcedAlert = alert.id;
+    changes.push(`New ${alert.severity} alert: ${alert.external_id ?? alert.call_id}, ${alert.leg}`);
+  }
   for (const call of ordered.peek()) {
     for (const { leg, decision } of call.legs) {
       const key = `${call.id} ${leg}`;
@@ -162,6 +168,6 @@ setInterval(() => {
 }, ANNOUNCE_EVERY_MS);
 
 followCalls();
-followAlerts();
+void followAlerts();
 const host = document.getElementById("app");
 if (host) render(<App />, host);
