@@ -151,13 +151,13 @@ class AlertDesk:
         """From now on whoever asks is told."""
         for one in staged:
             alert = one.change.alert
-            self.book.put(alert, one.change.entry, is_kept=is_kept)
-            if self._staged.get(alert.id) is alert:
-                del self._staged[alert.id]
             if is_kept:
                 self._kept_sequence = one.event.number
             elif self._store is not None:
                 self._owe(one)
+            self.book.put(alert, one.change.entry, is_kept=is_kept)
+            if self._staged.get(alert.id) is alert:
+                del self._staged[alert.id]
             self._on_change(one.change.entry.action.value)
             self.channel.show(one.event)
 
@@ -192,23 +192,31 @@ class AlertDesk:
         del self._owed[:count]
         still = {one.change.alert.id for one in self._owed}
         for alert_id, version in versions.items():
-            self.book.is_kept(alert_id, version)
-            if alert_id not in still:
-                self._debtors.discard(alert_id)
-                self.book.unpin(alert_id)
+            if alert_id in self._debtors:  # else it was lost meanwhile
+                self.book.is_kept(alert_id, version)
+                if alert_id not in still:
+                    self._clear(alert_id)
 
     def _owe(self, one: Staged) -> None:
         self._doubt(one.change.alert.id)
         self._owed.append(one)
-        if len(self._owed) > MOST_OWED:
-            del self._owed[0]
-            # What `owed` has counted begins one earlier now.
-            self._billed = (max(self._billed[0] - 1, 0), self._billed[1])
+        if len(self._owed) <= MOST_OWED:
+            return
+        lost = self._owed.pop(0).change.alert.id
+        # What `owed` has counted begins one earlier now.
+        self._billed = (max(self._billed[0] - 1, 0), self._billed[1])
+        if all(other.change.alert.id != lost for other in self._owed):
+            log.error("an alert is lost: too much waits for the database", alert_id=lost)
+            self._clear(lost)
 
     def _doubt(self, alert_id: str) -> None:
         if alert_id not in self._debtors:
             self._debtors.add(alert_id)
             self.book.pin(alert_id)
+
+    def _clear(self, alert_id: str) -> None:
+        self._debtors.discard(alert_id)
+        self.book.unpin(alert_id)
 
     def _now(self, alert_id: str) -> Alert:
         alert = self._staged.get(alert_id) or self.book.get(alert_id)

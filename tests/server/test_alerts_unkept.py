@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
+from streamtrace.server import alert_desk
 from streamtrace.store.database import Database
 from streamtrace.store.journal import Journal
 from streamtrace.store.location import locate
@@ -93,3 +96,24 @@ async def test_what_was_kept_unheard_is_forgotten(tmp_path: Path) -> None:
         assert [entry["action"] for entry in entries] == ["open", "assign"]
     await store.close()
     thread.close()
+
+
+async def test_what_waits_for_a_disk_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_desk, "MOST_OWED", 3)
+    database = f"sqlite:///{tmp_path}/events.db"
+    async with desk(database) as server:
+        await server.alarming()
+        with full_disk(tmp_path):
+            ids = [await server.alarming() for _ in range(5)]
+            await until(lambda: refused(server, ids[-1]))
+        await kept_again(server)
+        last = await server.do(ids[-1], "ack", 1)
+        assert last.status_code == 200
+        kept = {alert["id"] for alert in (await server.get("/v1/alerts"))["alerts"]}
+        assert set(ids[-2:]) < kept
+
+
+async def refused(server: Desk, alert_id: str) -> bool:
+    return (await server.do(alert_id, "ack", 9)).status_code == 503

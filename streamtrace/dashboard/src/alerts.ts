@@ -141,7 +141,8 @@ export async function followAlerts(): Promise<void> {
     setTimeout(() => void followAlerts(), 3_000); // a server that is not there yet
     return;
   }
-  follow<CloudEvent>(
+  let wasLost = false;
+  const stop = follow<CloudEvent>(
     () => `v1/alerts?after=${sequence}`,
     (event) => {
       if (event.sequence && event.sequence > sequence) sequence = event.sequence;
@@ -153,14 +154,26 @@ export async function followAlerts(): Promise<void> {
       opened.value = alert;
       ring();
     },
-    () => undefined,
+    (state) => {
+      if (state === "lost") wasLost = true;
+      if (state !== "live" || !wasLost) return;
+      wasLost = false;
+      void listed(OPEN).then((page) => {
+        if (page.sequence >= sequence) return;
+        stop(); // a server that has forgotten what it told: begin anew
+        all.value = new Map();
+        void followAlerts();
+      }, () => undefined);
+    },
   );
-  effect(() => {
-    if (stateFilter.value && stateFilter.value !== "new") {
-      void listed(CLOSED).then((page) => put(...page.alerts), () => undefined);
-    }
-  });
 }
+
+/** What is closed is looked up when it is asked for. */
+effect(() => {
+  if (stateFilter.value && stateFilter.value !== "new") {
+    void listed(CLOSED).then((page) => put(...page.alerts), () => undefined);
+  }
+});
 
 /** All that was done to an alert, oldest first. */
 export async function auditOf(id: string): Promise<AuditEntry[]> {
