@@ -1,4 +1,4 @@
-"""Takes the README's picture and event anew, from a server of its own with the demo's callers.
+"""Takes the README's pictures and event anew, from a server of its own with the demo's callers.
 
 .venv/bin/python deploy/images/take.py [--verdict synthetic] [--after SECONDS]
 """
@@ -21,9 +21,10 @@ from streamtrace.clients.place import place_call
 from streamtrace.demo.callers import synthetic_callers
 from streamtrace.demo.local_server import local_server
 from streamtrace.demo.plan import PlannedCall, plan_calls
-from streamtrace.demo.run import people
+from streamtrace.demo.run import SERVER_SETTINGS, people
 
 PICTURE = Path(__file__).with_name("dashboard.png")
+ALERT = Path(__file__).with_name("alert.png")
 README = Path(__file__).parents[2] / "README.md"
 LONGEST_S = 13.0
 ROW = ".sizer .row"
@@ -34,7 +35,7 @@ MOST_SHARES = 4  # of families; all of them would fill a screen
 async def take(verdict: str, after_s: float) -> None:
     """Place the demo's calls with the page open, shoot while they are live, keep one score."""
     calls = plan_calls(people([]), synthetic_callers())
-    async with local_server() as server, async_playwright() as playwright:
+    async with local_server(settings=SERVER_SETTINGS) as server, async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--no-proxy-server"]
         )
@@ -46,6 +47,7 @@ async def take(verdict: str, after_s: float) -> None:
             for call in calls:
                 group.create_task(place(server.url, call))
             call_id = await shoot(page, verdict, after_s)
+            await shoot_alert(page)
         await browser.close()
         write(latest_score(server.url, call_id))
 
@@ -72,6 +74,16 @@ async def shoot(page: Page, verdict: str, after_s: float) -> str:
     await page.wait_for_timeout(1000)
     await page.screenshot(path=PICTURE)
     return parse_qs(urlsplit(page.url).query)["call"][0]
+
+
+async def shoot_alert(page: Page) -> None:
+    """The queue with its first alert open, by night."""
+    await page.emulate_media(color_scheme="dark")
+    await page.get_by_role("link", name="Alerts").click()
+    await page.locator(".alert button").first.click(timeout=60_000)
+    await page.mouse.move(0, 0)
+    await page.wait_for_timeout(1500)
+    await page.screenshot(path=ALERT)
 
 
 def latest_score(url: str, call_id: str) -> dict[str, Any]:
