@@ -88,12 +88,13 @@ def test_formats(name: str, codec: str, rate_hz: int, message_bytes: int, sample
     assert media == [Media(Leg.CALLER, 0, payload), Media(Leg.CALLER, samples, payload)]
 
 
-@pytest.mark.parametrize("name", ["gsm", "opus", "", "ULAW"])
+@pytest.mark.parametrize("name", ["gsm", "opus", "", "ULAW", "u" * 200])
 def test_formats_that_cannot_be_heard_are_told_with_those_that_can(name: str) -> None:
     with pytest.raises(ProtocolViolation, match=r"ulaw, alaw, slin, .*slin192, g722") as refused:
         read(START.replace('"ulaw"', json.dumps(name)))
     assert refused.value.close_code == 4400
     assert "opus" not in str(refused.value).partition("want")[2]
+    assert len(str(refused.value)) <= 150
 
 
 @pytest.mark.parametrize(
