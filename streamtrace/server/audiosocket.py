@@ -14,6 +14,7 @@ from streamtrace.errors import CallRejected
 from streamtrace.protocols.audiosocket import HANG_UP_FRAME, PROTOCOL, AudioSocketStream
 from streamtrace.server.listening import BACKLOG
 from streamtrace.server.switchboard import Switchboard
+from streamtrace.sources.flow import FlowLimits
 from streamtrace.sources.ring import AudioRing
 from streamtrace.sources.websocket import MessageSource, SocketPatience
 from streamtrace.values import EndReason
@@ -55,12 +56,15 @@ class AudioSocketDoor:
             start_s=min(UUID_WITHIN_S, board.settings.start_timeout_s),
             idle_s=board.settings.media_idle_timeout_s,
         )
+        self._limits = FlowLimits.of(board.settings)
 
     def source(self, stream: AudioSocketStream) -> MessageSource:
         """For a new connection; AudioSocket has no replies."""
         board = self.board
         ring = AudioRing(most_age_s=board.settings.ring_ms / 1000, on_drop=board.audio_dropped)
-        return MessageSource(stream, board.clock, self._patience, ring, lambda _: None)
+        return MessageSource(
+            stream, board.clock, self._patience, ring, lambda _: None, self._limits
+        )
 
     def close(self) -> None:
         """The server is down: nobody is left."""
