@@ -108,6 +108,7 @@ async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
             audiosocket_port=0,
             start_timeout_s=0.3,
             media_idle_timeout_s=0.6,
+            ingest_ahead_s=3.0,
             ingest_workers=int(request.param),
         ) as base:
             at.set_result(base)
@@ -150,6 +151,8 @@ async def test_an_announced_call(url: str) -> None:
         ([SPEECH, audio(320, 0x12)], "protocol_error"),
         ([SPEECH, b"\x10\x00\x03abc"], "protocol_error"),
         ([SPEECH, b"\x10\xff\xfe"], "protocol_error"),
+        ([SPEECH * 6], "protocol_error"),  # sooner than it can have been spoken
+        ([SPEECH, b"\x77\0\0" * 400], "protocol_error"),  # more than anybody has to say
         ([SPEECH, b"\x1f\x00\x00"], "protocol_error"),
         ([SPEECH, WHO], "protocol_error"),
         ([SPEECH, b"\x10\x01\x42" + bytes(320), audio()], "hung_up"),  # the length lies
@@ -200,11 +203,12 @@ async def test_whoever_is_silent_is_hung_up_on(url: str) -> None:
     async with http(url) as client:
         uuid, port = await announced(client)
         slow, _ = await announced(client)
-    async with phone(port) as asterisk, phone(port) as dripping:
+    async with phone(port) as asterisk, phone(port) as dripping, phone(port) as nobody:
         await asterisk.say(who(uuid), SPEECH)
         await dripping.say(who(slow), audio()[:5])  # a frame that never comes whole
         assert await asterisk.heard() == HANG_UP
         assert await dripping.heard() == HANG_UP
+        assert await nobody.heard() == HANG_UP
     for one in (uuid, slow):
         assert (await all_events(url, str(one)))[-1]["data"]["reason"] == "idle_timeout"
 
