@@ -1,4 +1,4 @@
-"""What Twilio's relatives can do wrong, all of them the same, each in its own words."""
+"""What Twilio and its relatives can do wrong, all of them the same, each in its own words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from base64 import b64encode
 
 from streamtrace.values import L16
 from tests.protocols.dialect import STREAM_IDS, Dialect
-from tests.protocols.dialects import EXOTEL, PLIVO, SIGNALWIRE, TELNYX
+from tests.protocols.dialects import DIALECTS
 from tests.server.wrongs import Door, Wrong
 
 
@@ -52,5 +52,4 @@ def _wrongs(platform: Dialect) -> dict[str, Wrong]:
     }
 
 
-SIGNALWIRE_DOOR, TELNYX_DOOR = _door(SIGNALWIRE), _door(TELNYX)
-PLIVO_DOOR, EXOTEL_DOOR = _door(PLIVO), _door(EXOTEL)
+PLATFORMS = {platform.name: _door(platform) for platform in DIALECTS}
