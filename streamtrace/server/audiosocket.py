@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 UUID_WITHIN_S = 2.0  # Asterisk sends it at once
 MOST_UNNAMED = 256  # connections that have not said yet which call they are
+MUCH_BYTES = 16_384  # more at once is no live call
 
 
 @asynccontextmanager
@@ -94,8 +95,9 @@ class AudioSocketConnection(asyncio.Protocol):
         self._door.board.spawn(self._serve())
 
     def data_received(self, data: bytes) -> None:
-        """The next piece of the stream."""
-        self._source.take(data)
+        """The next piece of the stream, in parts: a flood is found out before all is read."""
+        for at in range(0, len(data), MUCH_BYTES):
+            self._source.take(data[at : at + MUCH_BYTES])
 
     def eof_received(self) -> None:
         """How Asterisk hangs up: it just closes, between two frames."""
