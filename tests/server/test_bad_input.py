@@ -99,7 +99,7 @@ async def do_wrong(url: str, name: str, wrong: str) -> tuple[int | None, list[st
         except ConnectionClosed:
             pass  # it is closed amid a flood
         if what.vanishes:
-            await asyncio.sleep(0.1)  # what was sent is on its way
+            await (await socket.ping())  # the server has what was sent
             socket.transport.abort()
             return None, []
         if what.reason == "hung_up" and not door.stop:
