@@ -25,8 +25,8 @@ from tests.server.wrongs import AHEAD_S, FRAMES_BEFORE, LINE, Door, Wrong
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SETTINGS = {
-    "start_timeout_s": 0.5,
-    "media_idle_timeout_s": 1.0,
+    "start_timeout_s": 2.0,  # more than a busy machine stands still
+    "media_idle_timeout_s": 3.0,  # and than audio may wait for the engine
     "ingest_ahead_s": AHEAD_S,
     "slots": 256,  # all at once
 }

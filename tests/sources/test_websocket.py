@@ -209,6 +209,24 @@ async def test_of_a_stream_that_is_cut_anyhow_its_frames_are_counted() -> None:
     assert sum(len(one.chunk.pcm) for one in heard if isinstance(one, LegAudio)) == 45 * 320
 
 
+async def test_what_waited_for_its_step_through_a_pause_is_not_dropped_as_late() -> None:
+    clock, ring = FakeClock(), AudioRing(most_age_s=2.0)
+    source = WebSocketSource(TwilioStream(), clock, SocketPatience(), ring, [].append)
+    heard = list[SourceItem]()
+    collecting = asyncio.create_task(collect(source, heard))  # an engine that is never behind
+    before = twilio_start(), twilio_media(1), twilio_media(2)
+    behind = twilio_media(3, stamp_ms=10_000), twilio_media(4, stamp_ms=10_020)
+    for messages in (before, behind, (twilio_stop(),)):
+        for message in messages:
+            source.take(message)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        clock.advance(10.0)
+    await collecting
+    assert ring.dropped_ms == 0
+    assert sum(len(one.chunk.pcm) for one in heard if isinstance(one, LegAudio)) == 4 * 320
+
+
 async def collect(source: MessageSource, heard: list[SourceItem]) -> None:
     async for item in source:
         heard.append(item)
