@@ -9,7 +9,7 @@ from streamtrace.audio.codecs import Codec
 from streamtrace.audio.position import LegInput
 from streamtrace.values import AudioChunk
 
-# A chunk, and when the last payload in it had come.
+# A chunk, and when what brought it out had come: it waited here for its step, for nobody else.
 Timed: TypeAlias = tuple[AudioChunk, float]
 
 _NOTHING: tuple[Timed, ...] = ()
@@ -32,7 +32,6 @@ class PendingAudio:
         self._start = 0  # of the first payload that waits, at the line's rate
         self._end = -1  # behind the last one; before the first no place is
         self._due = 0  # where a step is complete
-        self._received_at_s = 0.0  # of the last payload that waits
 
     def feed(self, start_sample: int, payload: bytes, received_at_s: float) -> Sequence[Timed]:
         """Take in whole samples that begin at this place of the line's clock."""
@@ -40,29 +39,28 @@ class PendingAudio:
             return self._feed_apart(start_sample, payload, received_at_s)
         self._payloads.append(payload)
         self._end += self._samples_in(payload)
-        self._received_at_s = received_at_s
-        return self._decoded() if self._end >= self._due else _NOTHING
+        return self._decoded(received_at_s) if self._end >= self._due else _NOTHING
 
     def flush(self, now_s: float) -> list[Timed]:
         """All that was fed: nothing follows, or what follows is a stretch of its own."""
-        waited = self._decoded()
+        waited = self._decoded(now_s)
         return [*waited, *((chunk, now_s) for chunk in self._input.flush())]
 
     def _feed_apart(
         self, start_sample: int, payload: bytes, received_at_s: float
     ) -> Sequence[Timed]:
         """The leg's first payload, or one behind a gap or over what is there already."""
-        waited = self._decoded()
+        waited = self._decoded(received_at_s)
         self._decode = self._codec.decoder()
         self._start = self._end = start_sample
         self._due = start_sample
         return [*waited, *self.feed(start_sample, payload, received_at_s)]
 
-    def _decoded(self) -> Sequence[Timed]:
+    def _decoded(self, now_s: float) -> Sequence[Timed]:
         if not self._payloads:
             return _NOTHING
         chunks = self._input.feed(self._start, self._decode(self._payloads))
         self._payloads.clear()
         self._start = self._end
         self._due = self._input.news_at() or 0
-        return [(chunk, self._received_at_s) for chunk in chunks]
+        return [(chunk, now_s) for chunk in chunks]

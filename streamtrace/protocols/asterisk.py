@@ -30,6 +30,7 @@ from streamtrace.values import L16, PCMA, PCMU, Leg
 
 SUBPROTOCOLS = ("media",)  # Asterisk wants it back
 MOST_WORDS = 64  # of a plain-text message
+MOST_NAME = 32  # characters of a format's: it is repeated where it cannot be heard
 
 # Asterisk's names of formats; slin has its machine's byte order, in practice little-endian.
 FORMATS = {
@@ -93,7 +94,7 @@ class AsteriskStream(MediaStream):
         return []
 
     def _start(self, content: JsonObject) -> Started:
-        name = text(content, "format") or ""
+        name = text(content, "format", most=MOST_NAME) or ""
         form = FORMATS.get(name)
         if form is None or form.codec not in self._codecs:
             heard = ", ".join(known for known, one in FORMATS.items() if one.codec in self._codecs)

@@ -51,7 +51,7 @@ from streamtrace.values import EndReason, GapCause, Leg
 
 CLOSED_WITHIN_S = 8.0  # of the ten that the client waits for `closed`
 PARTING_S = 2.0  # for `close` behind our `disconnect`, and for the end of the socket
-MOST_AUDIO_S = 10  # in one message; they are of 200 ms
+MOST_AUDIO_S = 1  # in one message; they are of 200 ms
 SLACK_SAMPLES = RATE_HZ  # positions of texts run ahead by what is being sent: more is a hole
 
 

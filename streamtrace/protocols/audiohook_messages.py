@@ -33,7 +33,7 @@ MOST_POSITION = 7 * 24 * 3600 * RATE_HZ
 NOBODY = "00000000-0000-0000-0000-000000000000"  # of a probe, and before the client has said its id
 
 MALFORMED, UNAUTHORIZED, UNKNOWN_TYPE, TIMEOUT = 400, 401, 405, 408
-WRONG_STATE, OVERSIZE, WRONG_MEDIA = 409, 413, 415
+WRONG_STATE, OVERSIZE, WRONG_MEDIA, TOO_MANY = 409, 413, 415, 429
 SERVER_ERROR, UNAVAILABLE = 500, 503
 
 # The protocol's own codes, and what the socket is closed with if the client does not close it.
@@ -48,6 +48,7 @@ CLOSE_CODES: Mapping[int, int] = {
 }
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_CODED = re.compile(r"\d{3}: ", re.ASCII)
 _DURATION = re.compile(r"PT(\d{1,9})?(?:\.(\d{1,20})?)?S", re.ASCII)
 
 
@@ -141,6 +142,8 @@ def disconnect(reason: EndReason, problem: str | None) -> dict[str, str]:
             info = f"{TIMEOUT}: no audio came for too long, nor a `paused`"
         case EndReason.PROTOCOL_ERROR:
             info = problem or f"{MALFORMED}: the protocol was not kept"
+            if not _CODED.match(info):  # who found it knows no protocol: it comes too fast
+                info = f"{TOO_MANY}: {info}"
         case EndReason.ENGINE_FAILED:
             info = f"{SERVER_ERROR}: {problem or 'the engine failed for this call'}"
         case EndReason.HUNG_UP | EndReason.SOURCE_LOST:

@@ -63,7 +63,13 @@ class AudioSocketStream(MediaStream):
         self._uuid: UUID | None = None
         self._audio: int | None = None  # the kind of this call's audio
         self._position = 0
+        self._frames = 0
         self._ended = False
+
+    @property
+    def messages_read(self) -> int:
+        """Frames, of whatever kind."""
+        return self._frames
 
     @property
     def is_amid_frame(self) -> bool:
@@ -88,6 +94,7 @@ class AudioSocketStream(MediaStream):
             if end > len(data):
                 self._wanted = end - at
                 break
+            self._frames += 1
             yield from self._frame(kind, data[at + HEAD_BYTES : end])
             at = end
         if not self._ended:

@@ -130,6 +130,11 @@ class MediaStream(Protocol):
         """
         return []
 
+    @property
+    def messages_read(self) -> int | None:
+        """So far, where what is fed is cut anyhow, as on TCP; None: each is one message."""
+        return None
+
     # For protocols that end by messages, as AudioHook does:
 
     is_call: bool = True  # False: what never starts is no call either, so none is made of it

@@ -14,6 +14,7 @@ from streamtrace.errors import CallRejected
 from streamtrace.protocols.audiosocket import HANG_UP_FRAME, PROTOCOL, AudioSocketStream
 from streamtrace.server.listening import BACKLOG
 from streamtrace.server.switchboard import Switchboard
+from streamtrace.sources.flow import FlowLimits
 from streamtrace.sources.ring import AudioRing
 from streamtrace.sources.websocket import MessageSource, SocketPatience
 from streamtrace.values import EndReason
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 
 UUID_WITHIN_S = 2.0  # Asterisk sends it at once
 MOST_UNNAMED = 256  # connections that have not said yet which call they are
+MUCH_BYTES = 16_384  # more at once is no live call
 
 
 @asynccontextmanager
@@ -55,12 +57,15 @@ class AudioSocketDoor:
             start_s=min(UUID_WITHIN_S, board.settings.start_timeout_s),
             idle_s=board.settings.media_idle_timeout_s,
         )
+        self._limits = FlowLimits.of(board.settings)
 
     def source(self, stream: AudioSocketStream) -> MessageSource:
         """For a new connection; AudioSocket has no replies."""
         board = self.board
         ring = AudioRing(most_age_s=board.settings.ring_ms / 1000, on_drop=board.audio_dropped)
-        return MessageSource(stream, board.clock, self._patience, ring, lambda _: None)
+        return MessageSource(
+            stream, board.clock, self._patience, ring, lambda _: None, self._limits
+        )
 
     def close(self) -> None:
         """The server is down: nobody is left."""
@@ -90,8 +95,9 @@ class AudioSocketConnection(asyncio.Protocol):
         self._door.board.spawn(self._serve())
 
     def data_received(self, data: bytes) -> None:
-        """The next piece of the stream."""
-        self._source.take(data)
+        """The next piece of the stream, in parts: a flood is found out before all is read."""
+        for at in range(0, len(data), MUCH_BYTES):
+            self._source.take(data[at : at + MUCH_BYTES])
 
     def eof_received(self) -> None:
         """How Asterisk hangs up: it just closes, between two frames."""

@@ -42,11 +42,7 @@ class Ingest:
             idle_s=settings.media_idle_timeout_s,
             quiet_s=settings.call_max_s,
         )
-        self._limits = FlowLimits(
-            speed=settings.ingest_speed,
-            messages_per_s=settings.ingest_messages_per_s,
-            ahead_s=settings.ingest_ahead_s,
-        )
+        self._limits = FlowLimits.of(settings)
 
     async def take(
         self,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from streamtrace.errors import ProtocolViolation
 from streamtrace.protocols.ingest import TOO_LARGE, TOO_MUCH
+from streamtrace.settings import Settings
 
 MOST_AUDIO_S = 1.0  # of one leg in one message
 SETTLE_S = 1.0
@@ -22,6 +23,15 @@ class FlowLimits:
     speed: float = 1.5  # of audio, against real time
     messages_per_s: float = 100.0
     ahead_s: float = 30.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> FlowLimits:
+        """Those that every way in keeps."""
+        return cls(
+            speed=settings.ingest_speed,
+            messages_per_s=settings.ingest_messages_per_s,
+            ahead_s=settings.ingest_ahead_s,
+        )
 
 
 class Flow:
@@ -44,10 +54,10 @@ class Flow:
         self._most_messages = self._limits.messages_per_s * self._limits.ahead_s * self._legs
         self._most_audio_s = self._limits.ahead_s * self._legs
 
-    def take_message(self, now_s: float) -> None:
-        """One message, whatever is in it."""
+    def take_message(self, now_s: float, count: int = 1) -> None:
+        """One message or so many, whatever is in them."""
         self._now_s = now_s
-        self._messages += 1
+        self._messages += count
         if self._messages <= self._most_messages and now_s - self._settled_s < SETTLE_S:
             return
         self._settle()

@@ -95,6 +95,7 @@ class MessageSource:
         self._waits_s = patience.start_s
         self._heard_s = self._loop.time()
         self._flow = Flow(limits or FlowLimits(), self._heard_s)
+        self._counted = stream.messages_read
         self._timer = self._loop.call_later(patience.start_s, self._look_at_the_time)
 
     @property
@@ -107,15 +108,21 @@ class MessageSource:
         return await asyncio.shield(self._began)
 
     def take(self, message: str | bytes) -> None:
-        """A whole message; behind the end it means nothing but what the far side is owed for it."""
+        """A whole message, or a piece of a stream whose dialect finds the messages in it.
+
+        Behind the end it means nothing but what the far side is owed for it.
+        """
         if self._is_over:
             if self._stream.parting_s:
                 self._answer(message)
             return
         try:
-            self._flow.take_message(self._loop.time())
+            if self._counted is None:
+                self._flow.take_message(self._loop.time())
             for event in self._stream.feed(message):
                 self._take(event)
+            if self._counted is not None and not self._is_over:
+                self._count_messages(self._counted)
         except ProtocolViolation as violation:
             self._ending, self.violation = EndReason.PROTOCOL_ERROR, violation
             self.close()
@@ -152,6 +159,11 @@ class MessageSource:
         if self.violation is not None:
             raise self.violation
         yield SourceEnded(self.ending)
+
+    def _count_messages(self, counted: int) -> None:
+        """How a network cuts a stream is nobody's fault: what counts is what was in the piece."""
+        self._counted = read = self._stream.messages_read or 0
+        self._flow.take_message(self._loop.time(), read - counted)
 
     def _answer(self, message: str | bytes) -> None:
         """What the far side does wrong now ends nothing any more."""

@@ -11,22 +11,8 @@ from streamtrace.errors import ProtocolViolation
 from streamtrace.protocols.asterisk import AsteriskStream
 from streamtrace.protocols.ingest import Dtmf, IngestEvent, LegFormat, Media, Started
 from streamtrace.values import Leg
+from tests.protocols.asterisk_messages import OLD, PLAIN, START
 
-# As Asterisk 22.10 sends them for Dial(WebSocket/conn1/c(ulaw)f(json)…) and without f(json).
-START = (
-    '{"event":"MEDIA_START","connection_id":"conn1","channel":"WebSocket/conn1/0x7f2b4c0086f0",'
-    '"channel_id":"1795225583.7","format":"ulaw","optimal_frame_size":160,"ptime":20,'
-    '"channel_variables":{"tenant":"acme","EMPTY":"","n":1}}'
-)
-PLAIN = (
-    "MEDIA_START connection_id:conn1 channel:WebSocket/conn1/0x7f2b4c0086f0"
-    " channel_id:1795225583.7 format:ulaw optimal_frame_size:160 ptime:20"
-)
-# Of the first versions, which told no id of the channel.
-OLD = (
-    "MEDIA_START connection_id:e226e283-c90a-4ea9-9e37-389000b9ef47 channel:WebSocket/connectionid"
-    " format:ulaw optimal_frame_size:160"
-)
 CODECS = {
     "PCMU": len,
     "PCMA": len,
@@ -102,12 +88,13 @@ def test_formats(name: str, codec: str, rate_hz: int, message_bytes: int, sample
     assert media == [Media(Leg.CALLER, 0, payload), Media(Leg.CALLER, samples, payload)]
 
 
-@pytest.mark.parametrize("name", ["gsm", "opus", "", "ULAW"])
+@pytest.mark.parametrize("name", ["gsm", "opus", "", "ULAW", "u" * 200])
 def test_formats_that_cannot_be_heard_are_told_with_those_that_can(name: str) -> None:
     with pytest.raises(ProtocolViolation, match=r"ulaw, alaw, slin, .*slin192, g722") as refused:
         read(START.replace('"ulaw"', json.dumps(name)))
     assert refused.value.close_code == 4400
     assert "opus" not in str(refused.value).partition("want")[2]
+    assert len(str(refused.value)) <= 150
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.live_server import live_server
-from tests.protocols.test_asterisk import OLD, PLAIN, START
+from tests.protocols.asterisk_messages import OLD, PLAIN, START
 from tests.server.peers import all_events, closed_with, finals, kinds, ws
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -7,24 +7,14 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 import pytest_asyncio
-from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
-from streamtrace.server.audiosocket import (
-    MOST_UNNAMED,
-    AudioSocketConnection,
-    AudioSocketDoor,
-)
-from streamtrace.server.switchboard import Switchboard
-from streamtrace.server.tasks import OwnedTasks
-from streamtrace.settings import Settings
-from tests.fakes import FakeClock
 from tests.live_server import live_server
 from tests.protocols.audiosocket_frames import HANG_UP, KEY_5, WHO, audio
 from tests.server.peers import all_events, finals, http, kinds, messages, ws
@@ -108,6 +98,7 @@ async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
             audiosocket_port=0,
             start_timeout_s=0.3,
             media_idle_timeout_s=0.6,
+            ingest_ahead_s=3.0,
             ingest_workers=int(request.param),
         ) as base:
             at.set_result(base)
@@ -150,6 +141,8 @@ async def test_an_announced_call(url: str) -> None:
         ([SPEECH, audio(320, 0x12)], "protocol_error"),
         ([SPEECH, b"\x10\x00\x03abc"], "protocol_error"),
         ([SPEECH, b"\x10\xff\xfe"], "protocol_error"),
+        ([SPEECH * 6], "protocol_error"),  # sooner than it can have been spoken
+        ([SPEECH, b"\x77\0\0" * 400], "protocol_error"),  # more than anybody has to say
         ([SPEECH, b"\x1f\x00\x00"], "protocol_error"),
         ([SPEECH, WHO], "protocol_error"),
         ([SPEECH, b"\x10\x01\x42" + bytes(320), audio()], "hung_up"),  # the length lies
@@ -200,11 +193,12 @@ async def test_whoever_is_silent_is_hung_up_on(url: str) -> None:
     async with http(url) as client:
         uuid, port = await announced(client)
         slow, _ = await announced(client)
-    async with phone(port) as asterisk, phone(port) as dripping:
+    async with phone(port) as asterisk, phone(port) as dripping, phone(port) as nobody:
         await asterisk.say(who(uuid), SPEECH)
         await dripping.say(who(slow), audio()[:5])  # a frame that never comes whole
         assert await asterisk.heard() == HANG_UP
         assert await dripping.heard() == HANG_UP
+        assert await nobody.heard() == HANG_UP
     for one in (uuid, slow):
         assert (await all_events(url, str(one)))[-1]["data"]["reason"] == "idle_timeout"
 
@@ -290,55 +284,6 @@ async def test_without_the_requirement_any_uuid_is_taken() -> None:
             await asterisk.say(who(uuid), SPEECH, HANG_UP)
             await asterisk.heard()
         assert (await all_events(url, str(uuid)))[-1]["data"]["reason"] == "hung_up"
-
-
-class Board(OwnedTasks):
-    """As much of a switchboard as connections need before they say which call they are."""
-
-    settings = Settings()
-    clock = FakeClock()
-
-    def audio_dropped(self, seconds: float) -> None: ...
-
-
-class Line(asyncio.Transport):
-    """The server's end of a connection."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        self.written.append(bytes(data))
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-
-async def test_only_so_many_may_be_connected_and_silent() -> None:
-    async with Board() as board:
-        door = AudioSocketDoor(cast("Switchboard", board))
-
-        async def connected() -> tuple[AudioSocketConnection, Line]:
-            connection, line = AudioSocketConnection(door), Line()
-            connection.connection_made(line)
-            await asyncio.sleep(0)
-            return connection, line
-
-        waiting = [await connected() for _ in range(MOST_UNNAMED)]
-        with capture_logs() as logs:
-            _, surplus = await connected()
-        assert (surplus.written, surplus.closed) == ([HANG_UP], True)
-        assert [entry["event"] for entry in logs] == ["audiosocket connection refused"]
-        assert not any(line.closed for _, line in waiting)
-        waiting[0][0].connection_lost(None)
-        for _ in range(3):  # until its task has seen it
-            await asyncio.sleep(0)
-        assert not (await connected())[1].closed
 
 
 async def test_announcing_needs_the_token_and_the_port() -> None:

@@ -15,16 +15,18 @@ from streamtrace.audio.pcm16 import encode_pcm16
 from streamtrace.errors import ProtocolViolation
 from streamtrace.ports import CallBound, LegAudio, LegOpened, SourceEnded, SourceItem
 from streamtrace.protocols.audiohook import AudioHookStream
+from streamtrace.protocols.audiosocket import AudioSocketStream
 from streamtrace.protocols.ingest import IngestEvent, Media, MediaStream
 from streamtrace.protocols.pcm import PcmStream
 from streamtrace.protocols.twilio import TwilioStream
 from streamtrace.sources.flow import FlowLimits
 from streamtrace.sources.ring import AudioRing
-from streamtrace.sources.websocket import SocketPatience, WebSocketSource
+from streamtrace.sources.websocket import MessageSource, SocketPatience, WebSocketSource
 from streamtrace.values import EndReason, Leg
 from tests.builders import tone
 from tests.fakes import FakeClock
 from tests.protocols.audiohook_messages import Client
+from tests.protocols.audiosocket_frames import WHO, audio
 from tests.protocols.dialects import TELNYX
 from tests.protocols.twilio_messages import twilio_media, twilio_start, twilio_stop
 
@@ -191,7 +193,41 @@ async def test_whoever_sends_too_much_is_closed_and_what_came_is_heard() -> None
     assert sum(len(one.chunk.pcm) for one in heard if isinstance(one, LegAudio)) == 16_000
 
 
-async def collect(source: WebSocketSource, heard: list[SourceItem]) -> None:
+async def test_of_a_stream_that_is_cut_anyhow_its_frames_are_counted() -> None:
+    limits = FlowLimits(ahead_s=1.0)  # a hundred messages
+    source = MessageSource(
+        AudioSocketStream(), FakeClock(), SocketPatience(), AudioRing(), [].append, limits
+    )
+    for byte in WHO + audio() * 45:
+        source.take(bytes([byte]))
+    heard = list[SourceItem]()
+    assert source.violation is None
+    source.take(b"\x77\0\0" * 60)  # of no known kind, and empty
+    with pytest.raises(ProtocolViolation, match="messages a second") as violation:
+        await collect(source, heard)
+    assert violation.value.close_code == 4429
+    assert sum(len(one.chunk.pcm) for one in heard if isinstance(one, LegAudio)) == 45 * 320
+
+
+async def test_what_waited_for_its_step_through_a_pause_is_not_dropped_as_late() -> None:
+    clock, ring = FakeClock(), AudioRing(most_age_s=2.0)
+    source = WebSocketSource(TwilioStream(), clock, SocketPatience(), ring, [].append)
+    heard = list[SourceItem]()
+    collecting = asyncio.create_task(collect(source, heard))  # an engine that is never behind
+    before = twilio_start(), twilio_media(1), twilio_media(2)
+    behind = twilio_media(3, stamp_ms=10_000), twilio_media(4, stamp_ms=10_020)
+    for messages in (before, behind, (twilio_stop(),)):
+        for message in messages:
+            source.take(message)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        clock.advance(10.0)
+    await collecting
+    assert ring.dropped_ms == 0
+    assert sum(len(one.chunk.pcm) for one in heard if isinstance(one, LegAudio)) == 4 * 320
+
+
+async def collect(source: MessageSource, heard: list[SourceItem]) -> None:
     async for item in source:
         heard.append(item)
 
