@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias, cast
@@ -84,9 +85,9 @@ class TrackedStream(MediaStream):
         self._most_bytes = 0
         self._ended = False
 
+    @abstractmethod
     def opening(self, content: JsonObject) -> Opening:
         """What this `start` says, or a violation."""
-        raise NotImplementedError
 
     def unwrapped(self, content: JsonObject) -> JsonObject:
         """The message itself, where a dialect wraps it."""

@@ -82,10 +82,10 @@ class FakeBoard:
         return task
 
     def audio_dropped(self, seconds: float) -> None:
-        raise NotImplementedError
+        raise AssertionError("an engine that takes everything drops nothing")
 
     def new_session_id(self) -> str:
-        raise NotImplementedError
+        raise AssertionError("a WebSocket has no session URL")
 
 
 class FarSide:

@@ -21,14 +21,14 @@ class Reader:
         self.reads = asyncio.Event()
 
     async def receive(self) -> MutableMapping[str, Any]:
-        raise NotImplementedError
+        raise AssertionError("an outbox reads nothing")
 
     async def send_text(self, data: str) -> None:
         await self.reads.wait()
         self.got.append(data)
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
-        raise NotImplementedError
+        raise AssertionError("an outbox leaves the socket to its owner")
 
 
 async def test_all_is_sent_in_order_and_then_it_ends() -> None:
