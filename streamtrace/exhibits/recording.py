@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from streamtrace.audio.g711 import decode_mulaw, encode_mulaw
 from streamtrace.audio.pcm16 import encode_pcm16
 from streamtrace.events.alerts import SpokenFor
-from streamtrace.values import CONTEXT_SAMPLES, SAMPLE_RATE_HZ, STEP_MS, Step
+from streamtrace.values import CONTEXT_SAMPLES, SAMPLE_RATE_HZ, STEP_MS, Float32s, Step
 
 MOST_MS = 60_000
 MOST_STEPS = MOST_MS // STEP_MS
@@ -66,7 +68,7 @@ class Recording:
 
     def put(self, step: Step) -> None:
         """The leg's next step; the oldest goes."""
-        self._steps.append((step.index, encode_mulaw(step.pcm[CONTEXT_SAMPLES :: self._stride])))
+        self._steps.append((step.index, _mulaw(step.pcm[CONTEXT_SAMPLES :: self._stride])))
 
     def clip(self, segments: Sequence[SpokenFor], before: Clip | None) -> Clip | None:
         """The segments' sound, from here or from the clip cut before; None where none is held.
@@ -94,3 +96,16 @@ class Recording:
 
     def _samples(self, ms: int) -> int:
         return ms * self.rate_hz // 1000
+
+
+def _mulaw(pcm: Float32s) -> bytes:
+    """[T] -> T bytes, by a table over 14 bits, as fine as mu-law is: a tenth of what a search for
+    the nearest level costs."""
+    at = np.clip(pcm * _HALF + _HALF, 0, 2 * _HALF - 1).astype(np.uint16)
+    return _CODES.take(at).tobytes()
+
+
+_HALF = 8_192
+_CODES = np.frombuffer(
+    encode_mulaw(((np.arange(2 * _HALF) + 0.5) / _HALF - 1).astype(np.float32)), np.uint8
+)

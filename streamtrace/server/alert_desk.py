@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # a server that keeps nothing loads no database
 
 log = structlog.get_logger()
 
-MOST_EVENTS = 1_000  # of the feed, in memory; 3 MB when full
+MOST_EVENTS = 1_000  # of the feed, in memory; 7 MB when full
 MOST_OWED = 2_000  # changes shown live and not kept; older ones are lost
 REFUSED = "decisions cannot be kept just now: look again and try again"
 
