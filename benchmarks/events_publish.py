@@ -26,7 +26,9 @@ from streamtrace.engine import SystemClock
 from streamtrace.events.events import CallMedia, CallScore, CallStarted, Event
 from streamtrace.events.wire import cloud_event
 from streamtrace.server.alert_desk import AlertDesk
+from streamtrace.server.exhibit_desk import ExhibitDesk
 from streamtrace.server.live_call import LiveCall
+from streamtrace.server.registry import Registry
 from streamtrace.session import CallSession
 from streamtrace.settings import load_settings
 from streamtrace.sinks.channel import EventChannel
@@ -53,7 +55,9 @@ class Publisher:
 
     def __init__(self, journal: Journal | None) -> None:
         metrics = Metrics(version="0", model="none")
-        desk = AlertDesk(load_settings(database="memory"), None, None, SystemClock())
+        clock, settings = SystemClock(), load_settings(database="memory")
+        desk = AlertDesk(settings, None, None, clock)
+        exhibits = ExhibitDesk(settings, Registry(0), desk, clock)
         self._sequences = [0] * CALLS
         self._calls = [
             LiveCall(
@@ -66,6 +70,7 @@ class Publisher:
                 metrics=metrics,
                 journal=journal,
                 desk=desk,
+                exhibits=exhibits.of_call(),
                 on_leg=lambda: None,
                 on_change=lambda _call: None,
             )

@@ -51,6 +51,7 @@ class Call:
         sink: EventSink[CloudEvent] | None,
         on_end: Callable[[Call], None],
         hear: Callable[[Event], None] | None = None,
+        listen: Callable[[Leg, Step], None] | None = None,
     ) -> None:
         self.id = id
         self.external_id = external_id
@@ -62,6 +63,7 @@ class Call:
         self._clock = clock
         self._sink = sink
         self._hear = hear  # each event as the session says it, before it is published
+        self._listen = listen  # each step that was encoded, before what it led to is said
         self._on_end = on_end
         self._session: CallSession | None = None
         self._slots: dict[Leg, Slot] = {}
@@ -167,6 +169,8 @@ class Call:
                 for other in self._slots.keys() - {leg}:
                     await self._settle(other)
                 return said + self._conclude(failed, str(cause), self._clock.now())
+            if self._listen is not None:
+                self._listen(leg, step)
             said += self._say(self._story.feed_traced(leg, encoded.traced), received_at, encoded)
         return said
 

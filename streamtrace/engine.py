@@ -31,7 +31,7 @@ from streamtrace.ports import (
     LegOpened,
     SourceEnded,
 )
-from streamtrace.values import EndReason
+from streamtrace.values import EndReason, Leg, Step
 
 __all__ = ["Call", "Engine", "SystemClock", "drive", "new_call_id"]
 
@@ -123,10 +123,12 @@ class Engine:
         call_id: str | None = None,
         sink: EventSink[CloudEvent] | None = None,
         hear: Callable[[Event], None] | None = None,
+        listen: Callable[[Leg, Step], None] | None = None,
     ) -> Call:
         """A new call; its legs take a slot each when they open.
 
-        `hear` is told each event as the session says it, right before the sink gets it stamped.
+        `hear` is told each event as the session says it, right before the sink gets it stamped;
+        `listen` each step of audio that was encoded, right before what it led to is said.
         """
         call = self.kind_of_call(
             call_id or new_call_id(self.clock.utc()),
@@ -139,6 +141,7 @@ class Engine:
             sink=sink,
             on_end=self._forget,
             hear=hear,
+            listen=listen,
         )
         self._calls[call.id] = call
         return call

@@ -6,6 +6,7 @@ StreamTraceError
 ├── AudioError              a file cannot be used                            exit 2
 ├── StoreError              the database cannot be used                      exit 2
 │   └── StoreFailed         it cannot be read or written just now            close 1013
+├── EvidenceBroken          a kept clip cannot be opened                     HTTP 500
 ├── CallRejected            this call cannot be taken now                    close 1013
 │   ├── EngineFull          no slot is free                                  HTTP 503
 │   ├── NotAllowed          this call may not be placed                      close 1008, HTTP 403
@@ -56,6 +57,10 @@ class StoreFailed(StoreError):
     """The database could not be read or written just now; trying again later is right."""
 
     close_code = 1013
+
+
+class EvidenceBroken(StreamTraceError):
+    """What was sealed does not open: another `evidence_key`, or a changed file."""
 
 
 class CallRejected(StreamTraceError):

@@ -90,6 +90,24 @@ class Settings(BaseSettings):
         "[Alerts](#alerts).",
     )
 
+    evidence_spectrogram: bool = Field(
+        True, description="Keep a coarse spectrogram of live calls, in memory alone."
+    )
+    evidence_clips: bool = Field(
+        False,
+        description="Keep the sound of what spoke for an alert, and its spectrogram, sealed; needs "
+        "evidence_key.",
+    )
+    evidence_key: SecretStr | None = Field(
+        None, description="Seals what is kept: 32 bytes in base64 (`openssl rand -base64 32`)."
+    )
+    evidence_retention_hours: int = Field(
+        72, ge=1, le=8_760, description="It is erased so long after the alert has opened."
+    )
+    evidence_folder: Path | None = Field(
+        None, description="Where it is kept; none: `evidence` beside the database's file."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe level that is logged."
     )
@@ -233,6 +251,31 @@ class Settings(BaseSettings):
             except ValueError:
                 raise ValueError(f"audiohook_keys: the secret of {key!r} is not base64") from None
         return self
+
+    @model_validator(mode="after")  # as above
+    def _clips_can_be_sealed(self) -> Self:
+        if self.evidence_key is not None and self.sealing_key is None:
+            raise ValueError("evidence_key: want 32 bytes in base64 (`openssl rand -base64 32`)")
+        if self.evidence_clips and self.evidence_key is None:
+            raise ValueError(
+                "evidence_clips is set without evidence_key: want 32 bytes in base64 "
+                "(`openssl rand -base64 32`)"
+            )
+        if self.evidence_clips and self.database == MEMORY:
+            raise ValueError(
+                "evidence_clips is set with database=memory: who plays a clip could not be audited"
+            )
+        return self
+
+    @property
+    def sealing_key(self) -> bytes | None:
+        """`evidence_key` as bytes; None where it is none."""
+        given = self.evidence_key.get_secret_value() if self.evidence_key else ""
+        try:
+            key = b64decode(given, validate=True)
+        except ValueError:
+            return None
+        return key if len(key) == 32 else None
 
     @model_validator(mode="after")
     def _turn_login_is_a_pair(self) -> Self:

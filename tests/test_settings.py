@@ -109,6 +109,7 @@ def test_misspelt_variables_are_found() -> None:
 
 
 SECRET = "c2VjcmV0LXNlY3JldA=="
+SEALING = "A" * 43 + "="
 
 
 def test_secrets_are_shown_to_nobody_and_handed_on_to_our_own_processes(
@@ -150,6 +151,35 @@ def test_what_goes_into_headers_is_checked_and_secrets_are_not_repeated(
     with pytest.raises(SettingsError, match=complaint) as raised:
         load_settings(**given)
     assert "secret-1" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"evidence_clips": True}, "evidence_clips is set without evidence_key"),
+        ({"evidence_key": "not/base64!"}, "evidence_key: want 32 bytes in base64"),
+        ({"evidence_key": SECRET}, "evidence_key: want 32 bytes in base64"),
+        (
+            {"evidence_clips": True, "evidence_key": SEALING, "database": "memory"},
+            "evidence_clips is set with database=memory",
+        ),
+    ],
+)
+def test_clips_want_a_key_and_an_audit(given: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint) as raised:
+        load_settings(**given)
+    for value in (SECRET, SEALING, "not/base64!"):
+        assert value not in str(raised.value)
+
+
+def test_the_sealing_key_is_32_bytes_and_shown_to_nobody() -> None:
+    settings = load_settings(evidence_clips=True, evidence_key=SEALING)
+    assert settings.sealing_key == bytes(32)
+    assert SEALING not in str(shown(settings))
+    assert SEALING not in repr(settings)
+    assert Settings(**json.loads(json.dumps(handed_on(settings)))) == settings
+    assert load_settings().sealing_key is None
+    assert not load_settings().evidence_clips
 
 
 def test_signatures_need_the_public_address(monkeypatch: pytest.MonkeyPatch) -> None:

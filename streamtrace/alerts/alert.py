@@ -166,11 +166,24 @@ def decided(alert: Alert, wish: Wish, at: datetime) -> list[Change]:
 
     So the states are passed through as ever, and the audit says who has seen it.
     """
+    if wish.action is AlertAction.PLAY:
+        return [played(alert, wish.actor, at)]
     needs_ack = alert.state is AlertState.NEW and wish.action in DECIDING
     if not needs_ack or wish.version != alert.version:
         return [worked(alert, wish, at)]
     seen = worked(alert, Wish(AlertAction.ACK, wish.actor, wish.version), at)
     return [seen, worked(seen.alert, replace(wish, version=seen.alert.version), at)]
+
+
+def played(alert: Alert, actor: str, at: datetime) -> Change:
+    """Its clip is given to a person; whatever its state, and whatever they looked at.
+
+    A version of its own, so that the entry has its place among the others.
+    """
+    after = replace(alert, version=alert.version + 1)
+    _has_actor(alert, AlertAction.PLAY, actor)
+    entry = _entry(after, alert, AlertAction.PLAY, actor, at)
+    return Change(after, replace(entry, disposition=None, note=None))
 
 
 def possible(alert: Alert) -> list[AlertAction]:
@@ -206,8 +219,7 @@ def _complete(alert: Alert, wish: Wish) -> None:
     def refuse(what: str) -> AlertIncomplete:
         return AlertIncomplete(f"{alert.id}: {wish.action.value}: {what}")
 
-    if not wish.actor.strip():
-        raise refuse("want an actor: every change is audited")
+    _has_actor(alert, wish.action, wish.actor)
     if wish.action is AlertAction.ASSIGN and not (wish.assignee or "").strip():
         raise refuse("want an assignee")
     if wish.action is AlertAction.DISMISS and not (wish.note or "").strip():
@@ -219,9 +231,16 @@ def _complete(alert: Alert, wish: Wish) -> None:
             raise refuse("a true_positive is not dismissed: resolve it")
     if len(wish.note or "") > MOST_NOTE:
         raise refuse(f"want a note of at most {MOST_NOTE} characters, not {len(wish.note or '')}")
-    for name, value in (("actor", wish.actor), ("assignee", wish.assignee or "")):
-        if len(value) > MOST_NAME:
-            raise refuse(f"want an {name} of at most {MOST_NAME} characters, not {len(value)}")
+    if (length := len(wish.assignee or "")) > MOST_NAME:
+        raise refuse(f"want an assignee of at most {MOST_NAME} characters, not {length}")
+
+
+def _has_actor(alert: Alert, action: AlertAction, actor: str) -> None:
+    what = f"{alert.id}: {action.value}: want an actor"
+    if not actor.strip():
+        raise AlertIncomplete(f"{what}: every change is audited")
+    if len(actor) > MOST_NAME:
+        raise AlertIncomplete(f"{what} of at most {MOST_NAME} characters, not {len(actor)}")
 
 
 def _entry(

@@ -18,11 +18,13 @@ class Exhibits:
     def __init__(self) -> None:
         self._segments: list[SpokenFor] = []
         self._named: list[NamedFrom] = []
+        self._gained = 0.0  # by all that spoke for a synthetic voice
 
     def add(self, block: Block, gain: float, decision: Decision) -> None:
         """A block that has just been bet on, and what is known from all speech by then."""
         top = decision.sources_ranked(digits=4)[0]
         segment = block.segment
+        self._gained += max(gain, 0.0)
         self._segments.append(
             SpokenFor(
                 segment.start_ms,
@@ -41,7 +43,11 @@ class Exhibits:
 
     def segments(self, since_ms: int) -> tuple[SpokenFor, ...]:
         """Those from the onset on that spoke for a synthetic voice, in order of time."""
-        return tuple(each for each in self._segments if each.gain > 0 and each.end_ms > since_ms)
+        return tuple(
+            replace(each, share=round(each.gain / self._gained, 4))
+            for each in self._segments
+            if each.gain > 0 and each.end_ms > since_ms
+        )
 
     def named(self, since_ms: int) -> tuple[NamedFrom, ...]:
         """Attribution over time, from the onset on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -11,7 +12,8 @@ from streamtrace.alerts.evidence import Exhibits
 from streamtrace.alerts.meter import meter_for
 from streamtrace.alerts.policy import AlertPolicy
 from streamtrace.alerts.reason import reason_of
-from streamtrace.events.alerts import AlertEvidence, LineQuality, Severity
+from streamtrace.alerts.windows import NamedWindows
+from streamtrace.events.alerts import AlertEvidence, LineQuality, LineSound, Severity
 from streamtrace.events.events import CallMedia, CallScore
 
 MOST_SOURCES = 5
@@ -43,13 +45,19 @@ class LegWatch:
     """
 
     def __init__(
-        self, media: CallMedia, policy: AlertPolicy, calibration: Calibration | None
+        self,
+        media: CallMedia,
+        policy: AlertPolicy,
+        calibration: Calibration | None,
+        line: Callable[[], LineSound] = LineSound,
     ) -> None:
         self._media = media
+        self._line = line  # as it sounds by now
         self._policy = policy
         self._meter = meter_for(calibration, media.rate_hz)
         self._blocks = Blocks()
         self._exhibits = Exhibits()
+        self._windows = NamedWindows()
         self._speech_ms = 0
         self._degraded_ms = 0
         self._peak = 0.0
@@ -106,6 +114,7 @@ class LegWatch:
             return False
         gain = self._meter.take(block, score.decision)
         self._exhibits.add(block, gain, score.decision)
+        self._windows.add(score.segment, window)
         self._peak = max(self._peak, self._meter.log_evidence)
         self._last = score
         return True
@@ -123,7 +132,7 @@ class LegWatch:
         score = self._last
         assert score is not None
         meter, decision = self._meter, score.decision
-        onset_ms = meter.onset_ms
+        onset_ms, line = meter.onset_ms, self._line()
         shares = decision.sources_ranked(MOST_SOURCES, digits=4)
         evidence = AlertEvidence(
             log_evidence=round(meter.log_evidence, 4),
@@ -147,9 +156,12 @@ class LegWatch:
                 round(score.quality.loss_ratio, 6),
                 score.quality.concealed_ms,
                 self._degraded_ms,
+                line.clipped_ratio,
+                line.bandwidth_hz and min(line.bandwidth_hz, self._media.rate_hz // 2),
             ),
             model=score.model,
             reason="",
+            windows=self._windows.told(),
         )
         return replace(evidence, reason=reason_of(evidence, score.leg))
 

@@ -8,6 +8,8 @@ from streamtrace.events.alerts import AlertEvidence, SpokenFor
 from streamtrace.values import Leg, SourceShare
 
 NEAR = 0.05  # of a source's share: less names nobody
+NARROW_HZ = 4_500  # what a telephone carries, and half a band
+CLIPPED = 0.001  # of samples: less is no more than a loud syllable
 GAP_MS = 2_000  # stretches nearer to one another are told as one
 
 
@@ -40,7 +42,9 @@ def _where(segments: Sequence[SpokenFor]) -> str:
     spans = [f"{start / 1000:.1f}-{_seconds(end)}" for start, end in runs[:3]]
     more = f" and {len(runs) - 3} more places" if len(runs) > 3 else ""
     most = max(each.spoof_probability for each in segments)
-    return f"is strongest in {', '.join(spans)}{more}, at most {most:.2f} for one stretch"
+    share = sum(each.share for each in segments)
+    held = f" ({share:.0%} of it)" if share else ""
+    return f"is strongest in {', '.join(spans)}{more}{held}, at most {most:.2f} for one stretch"
 
 
 def _promise(evidence: AlertEvidence) -> str:
@@ -69,8 +73,15 @@ def _line(evidence: AlertEvidence) -> list[str]:
     quality, said = evidence.quality, list[str]()
     if quality.rate_hz <= 8_000:
         said.append(f"Telephone band ({quality.codec}): nothing above 4 kHz was heard.")
+    elif quality.bandwidth_hz is not None and quality.bandwidth_hz <= NARROW_HZ:
+        said.append(
+            f"The line could carry more, yet nothing above {quality.bandwidth_hz / 1000:.1f} kHz "
+            "was heard."
+        )
     if quality.loss_ratio >= 0.005:
         said.append(f"{quality.loss_ratio:.1%} of the audio was lost on the line.")
+    if quality.clipped_ratio is not None and quality.clipped_ratio >= CLIPPED:
+        said.append(f"{quality.clipped_ratio:.1%} of the audio is clipped.")
     if quality.degraded_ms:
         said.append(
             f"{_seconds(quality.degraded_ms)} were left out because the engine had dropped audio."

@@ -9,13 +9,15 @@ No clock and no I/O: the same events give the same alerts, and memory does not g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from streamtrace.alerts.calibration import Calibration
 from streamtrace.alerts.leg import LegWatch, News, Standing
 from streamtrace.alerts.policy import AlertPolicies, AlertPolicy
-from streamtrace.events.alerts import AlertEvidence, Severity
+from streamtrace.events.alerts import AlertEvidence, LineSound, Severity
 from streamtrace.events.events import CallEnded, CallMedia, CallScore, CallStarted, Event
 from streamtrace.values import Leg
 
@@ -60,6 +62,11 @@ class AlertClosed:
 AlertNews: TypeAlias = AlertOpened | AlertUpdated | AlertClosed
 
 
+def unheard(_leg: Leg) -> LineSound:
+    """Where nobody listens."""
+    return LineSound()
+
+
 class CallWatch:
     """Every alert that is opened is told of once more at the call's end: updated, or closed."""
 
@@ -69,8 +76,10 @@ class CallWatch:
         policies: AlertPolicies,
         calibration: Calibration | None,
         external_id: str | None = None,
+        line: Callable[[Leg], LineSound] = unheard,
     ) -> None:
         self._call_id = call_id
+        self._line_of = line
         self._policies = policies
         self._calibration = calibration
         self._external_id = external_id
@@ -94,7 +103,9 @@ class CallWatch:
                 self._line, self._policy = line, self._policies.of(line)
             case CallMedia(leg):
                 if self._policy.enabled and leg in self._policy.legs:
-                    self._legs[leg] = LegWatch(event, self._policy, self._calibration)
+                    self._legs[leg] = LegWatch(
+                        event, self._policy, self._calibration, partial(self._line_of, leg)
+                    )
             case CallScore(leg) if leg in self._legs:
                 return self._look(leg, event)
             case CallEnded():

@@ -48,6 +48,7 @@ class AlertAction(StrEnum):
     ESCALATE = "escalate"
     DISMISS = "dismiss"
     RESOLVE = "resolve"
+    PLAY = "play"  # its clip was asked for, and given
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class SpokenFor:
     spoof_probability: float  # of this stretch alone
     gain: float  # what it did to the log evidence
     source: str | None  # the likeliest by then, from all speech; None for `unknown`
+    share: float = 0.0  # of all that spoke for it on this leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,23 @@ class NamedFrom:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedWithin:
+    """Which systems the windows of a stretch named, each by itself: the likeliest and `unknown`."""
+
+    start_ms: int
+    end_ms: int
+    sources: tuple[SourceShare, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineSound:
+    """What can be heard of a line; None where nobody listened, or too little was said."""
+
+    clipped_ratio: float | None = None  # of samples, at full scale
+    bandwidth_hz: int | None = None  # up to which sound was carried, in the last minute
+
+
+@dataclass(frozen=True, slots=True)
 class LineQuality:
     """What the line did to the voice, as far as the engine knows."""
 
@@ -81,6 +100,8 @@ class LineQuality:
     loss_ratio: float
     concealed_ms: int
     degraded_ms: int  # speech left out because the engine had dropped audio of it
+    clipped_ratio: float | None = None  # as `LineSound` has them
+    bandwidth_hz: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +126,7 @@ class AlertEvidence:
     quality: LineQuality
     model: ModelRef
     reason: str  # all that in plain words
+    windows: tuple[NamedWithin, ...] = ()  # attribution over time, from the leg's windows alone
 
 
 @dataclass(frozen=True, slots=True)

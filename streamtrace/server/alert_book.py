@@ -22,7 +22,7 @@ from streamtrace.values import Leg
 if TYPE_CHECKING:  # a server that keeps nothing loads no database
     from streamtrace.store.alerts import AlertReader
 
-MOST_HELD = 1_000  # where nothing is kept; some 5 kB each
+MOST_HELD = 1_000  # where nothing is kept; some 7 kB each
 
 ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
 ENTRY: TypeAdapter[AuditEntry] = TypeAdapter(AuditEntry)

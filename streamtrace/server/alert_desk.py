@@ -17,12 +17,12 @@ import structlog
 from streamtrace.alerts.alert import Change, Wish, cut_off, decided, opened, told
 from streamtrace.alerts.calibration import Calibration
 from streamtrace.alerts.policy import AlertPolicies
-from streamtrace.alerts.watch import AlertNews, AlertOpened, CallWatch
+from streamtrace.alerts.watch import AlertNews, AlertOpened, CallWatch, unheard
 from streamtrace.encoder.alert_calibration import read_alert_calibration
 from streamtrace.engine import Engine
 from streamtrace.errors import StoreFailed
 from streamtrace.events.alert_wire import alert_event, missed_in_feed
-from streamtrace.events.alerts import Alert
+from streamtrace.events.alerts import Alert, LineSound
 from streamtrace.events.log import WireEvent
 from streamtrace.ports import Clock
 from streamtrace.server.alert_book import AlertBook, alert_of
@@ -31,13 +31,14 @@ from streamtrace.settings import Settings
 from streamtrace.sinks.channel import EventChannel
 from streamtrace.store.rows import AlertRows, Batch
 from streamtrace.telemetry import Metrics
+from streamtrace.values import Leg
 
 if TYPE_CHECKING:  # a server that keeps nothing loads no database
     from streamtrace.store.store import Store
 
 log = structlog.get_logger()
 
-MOST_EVENTS = 1_000  # of the feed, in memory; 3 MB when full
+MOST_EVENTS = 1_000  # of the feed, in memory; 7 MB when full
 MOST_OWED = 2_000  # changes shown live and not kept; older ones are lost
 REFUSED = "decisions cannot be kept just now: look again and try again"
 
@@ -95,9 +96,9 @@ class AlertDesk:
 
     # Calls
 
-    def watch(self, call_id: str) -> CallWatch:
+    def watch(self, call_id: str, line: Callable[[Leg], LineSound] = unheard) -> CallWatch:
         """For one call's events, as the engine says them."""
-        return CallWatch(call_id, self._policies, self._calibration)
+        return CallWatch(call_id, self._policies, self._calibration, line=line)
 
     def told(self, news: Sequence[AlertNews]) -> Told:
         """What a call's event brings, for the journal; without one, `unkept` makes it so."""

@@ -9,6 +9,7 @@ import streamtrace
 from streamtrace.server import (
     alerts,
     calls,
+    exhibits,
     headers,
     limits,
     operations,
@@ -35,7 +36,7 @@ def create_app(state: ServerState) -> FastAPI:
     problems.install(app)
     app.add_middleware(limits.BodyLimit, most_bytes=state.settings.frame_limit_bytes)
     app.add_middleware(headers.SecurityHeaders)
-    for part in (operations, calls, alerts, streams):
+    for part in (operations, calls, alerts, exhibits, streams):
         app.include_router(part.routes(state))
     for way_in in (platforms, whip):
         app.include_router(way_in.routes(LocalSwitchboard(state)))

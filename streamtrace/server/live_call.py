@@ -25,6 +25,7 @@ from streamtrace.events.wire import (
     CloudEvent,
 )
 from streamtrace.server.alert_desk import AlertDesk
+from streamtrace.server.call_exhibits import CallExhibits
 from streamtrace.server.taken import Stream
 from streamtrace.server.views import LEGS, CallState, CallView, LegView
 from streamtrace.sinks.channel import EventChannel
@@ -60,6 +61,7 @@ class LiveCall:
         metrics: Metrics,
         journal: Journal | None,
         desk: AlertDesk,
+        exhibits: CallExhibits,
         on_leg: Callable[[], None],
         on_change: Callable[[LiveCall], None],
     ) -> None:
@@ -78,7 +80,8 @@ class LiveCall:
         self._metrics = metrics
         self._journal = journal  # None: nothing is kept
         self._desk = desk
-        self._watch = desk.watch(id)
+        self.exhibits = exhibits
+        self._watch = desk.watch(id, exhibits.line)
         self._news: list[AlertNews] = []  # of the event that is about to be published
         self._said_legs: dict[Leg, LiveLeg] = {}
         self._said_bytes = 0
@@ -107,7 +110,9 @@ class LiveCall:
 
     def hear(self, event: Event) -> None:
         """What the event means for alerts; its stamped form is published next."""
+        self.exhibits.hear(event)
         self._news = self._watch.take(event)
+        self.exhibits.told(event, self._news)
 
     def publish(self, event: CloudEvent) -> None:
         """Measure, have it kept, and then show it."""

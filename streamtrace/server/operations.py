@@ -56,6 +56,7 @@ class Operations:
             "status": "ready",
             "model": {"id": model.id, "sha256": model.sha256},
             "store": self._store(),
+            "evidence": self._evidence(),
         }
         return JSONResponse(said)
 
@@ -67,6 +68,14 @@ class Operations:
         if problem is None:
             return {"status": "keeping"}
         return {"status": "live_only", "problem": problem}
+
+    def _evidence(self) -> dict[str, str]:
+        keeper = self._state.exhibits.keeper
+        if keeper is None or not self._state.exhibits.keeps_clips:
+            return {"status": "off"}
+        if keeper.problem is None:
+            return {"status": "keeping"}
+        return {"status": "failing", "problem": keeper.problem}
 
     async def metrics(self) -> Response:
         """Prometheus' text format."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 import structlog
@@ -23,6 +23,7 @@ from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
 from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
 from streamtrace.server.alert_desk import alert_desk
 from streamtrace.server.archive import Archive
+from streamtrace.server.exhibit_desk import ExhibitDesk
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.load import watch_load
 from streamtrace.server.registry import Registry
@@ -70,6 +71,7 @@ class ServerState(OwnedTasks):
         self.store = store  # None: what is in memory is all there is
         self.archive = Archive(self.registry, store, settings, engine.clock)
         self.desk = alert_desk(settings, engine, store, self.metrics)
+        self.exhibits = ExhibitDesk(settings, self.registry, self.desk, engine.clock)
         self.admission = Admission(settings.max_load)
         self.is_draining = False
         self._driving: set[asyncio.Task[None]] = set()
@@ -83,6 +85,8 @@ class ServerState(OwnedTasks):
 
             await begin_keeping(self.store, self.engine, self.desk, self.metrics)
             self.spawn(keep_small(self.store, self.engine, self.settings))
+        if self.exhibits.keeper is not None:
+            self.spawn(self.exhibits.keeper.run())
         self.spawn(watch_load(self.admission, self.engine.encoder, self.clock, self.metrics))
         return self
 
@@ -177,6 +181,7 @@ class ServerState(OwnedTasks):
             call_id=live.id,
             sink=live,
             hear=live.hear,
+            listen=live.exhibits.listen,
         )
         live.attach(call)
         live.stream = stream
@@ -218,6 +223,9 @@ class ServerState(OwnedTasks):
             self._give_up(live)
         if self.store is not None:
             await self.store.journal.flushed()
+        with suppress(TimeoutError):  # a disk that hangs costs the last clips
+            async with asyncio.timeout(within_s * DELIVERY_SHARE):
+                await self.exhibits.flushed()
         self.registry.changes.close()
         self.desk.channel.close()
         await done(self._streaming, within_s * DELIVERY_SHARE)
@@ -241,6 +249,7 @@ class ServerState(OwnedTasks):
             metrics=self.metrics,
             journal=store and store.journal,
             desk=self.desk,
+            exhibits=self.exhibits.of_call(),
             on_leg=lambda: self.admission.taken(self.clock.now()),
             on_change=self.registry.changed,
         )

@@ -14,6 +14,7 @@ from streamtrace.alerts.alert import (
     cut_off,
     decided,
     opened,
+    played,
     possible,
     told,
     worked,
@@ -66,6 +67,27 @@ def test_the_table(action: AlertAction, state: AlertState, after: AlertState | N
     entry = change.entry
     assert (entry.action, entry.actor, entry.at, entry.version) == (action, "grace", LATER, 8)
     assert (entry.before, entry.after) == (state, after)
+
+
+@pytest.mark.parametrize("state", list(AlertState))
+def test_a_play_is_written_down_whatever_the_state_and_changes_nothing_else(
+    state: AlertState,
+) -> None:
+    before = dataclasses.replace(alert(state), note="known voice")
+    stale = dataclasses.replace(wish(AlertAction.PLAY), version=2)
+    [change] = decided(before, stale, LATER)
+    assert change == played(before, "grace", LATER)
+    assert change.alert == dataclasses.replace(before, version=8)
+    entry = change.entry
+    assert (entry.action, entry.actor, entry.at, entry.version) == ("play", "grace", LATER, 8)
+    assert (entry.before, entry.after, entry.note) == (state, state, None)
+    assert AlertAction.PLAY not in possible(before)  # it has a route of its own
+
+
+@pytest.mark.parametrize("actor", ["", " ", "a" * 201])
+def test_nobody_plays_without_a_name(actor: str) -> None:
+    with pytest.raises(AlertIncomplete, match="want an actor"):
+        played(alert(), actor, LATER)
 
 
 def test_a_new_alert_is_written_down_too() -> None:

@@ -81,3 +81,21 @@ def test_a_bound_is_not_told_as_a_measurement() -> None:
     said = reason_of(evidence(is_calibrated=False), Leg.CALLER)
     assert "no calibration for alerts" in said
     assert "At most 2 of" not in said
+
+
+def test_the_share_that_the_places_hold_is_told() -> None:
+    spoke = (SpokenFor(4_000, 7_840, 3_500, 0.91, 1.2, "hifigan", 0.5),)
+    said = reason_of(evidence(segments=spoke), Leg.CALLER)
+    assert "is strongest in 4.0-7.8 s (50% of it), at most 0.91" in said
+
+
+def test_what_the_line_does_to_the_voice_is_told() -> None:
+    wide = LineQuality("OPUS", 48_000, 0.0, 0, 0, clipped_ratio=0.012, bandwidth_hz=3_800)
+    said = reason_of(evidence(quality=wide), Leg.CALLER)
+    assert "The line could carry more, yet nothing above 3.8 kHz was heard." in said
+    assert "1.2% of the audio is clipped." in said
+    for sound in ((None, None), (0.0, 8_000)):
+        fine = LineQuality("OPUS", 48_000, 0.0, 0, 0, *sound)
+        said = reason_of(evidence(quality=fine), Leg.CALLER)
+        assert "kHz" not in said
+        assert "clipped" not in said

@@ -159,7 +159,7 @@ def test_memory_does_not_grow_with_the_call() -> None:
         if at % 1_000 == 500:
             sizes.append(footprint(watch, set()))
     assert len(sizes) == 4
-    assert max(sizes) <= 1.02 * sizes[0]
+    assert max(sizes) <= 1.1 * sizes[0]  # stretches of names are joined by twelves
 
 
 @pytest.mark.laws

@@ -100,7 +100,7 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    database: str, *, store: Store | None = None, **settings: Any
+    database: str, *, store: Store | None = None, clock: Clock | None = None, **settings: Any
 ) -> AsyncIterator[Desk]:
     """On a database of that name, or on `memory`; on a store that the caller holds open."""
     given = Settings(database=database, drain_s=1.0, **settings)
@@ -108,7 +108,7 @@ async def desk(
         stack.enter_context(capture_logs())
         store = store or await enter_store(stack, given)
         engine = await stack.enter_async_context(
-            Engine(tiny_model().bundle.path, slots=2, workers=1)
+            Engine(tiny_model().bundle.path, slots=2, workers=1, clock=clock)
         )
         state = await stack.enter_async_context(ServerState(given, engine, store))
         client = await stack.enter_async_context(

@@ -172,7 +172,15 @@ async def test_an_alert_is_worked_by_keys_and_others_see_it() -> None:
             await viewer.keyboard.press("j")
         detail = page.get_by_role("region", name="low alert: the-fake, caller")
         await expect(detail.locator(".reason")).to_contain_text("evidence for a synthetic voice")
-        await expect(detail.locator(".segments").first).to_contain_text("%")
+        await expect(
+            detail.get_by_role("table", name="Stretches that spoke for it")
+        ).to_contain_text("%")
+        await expect(
+            detail.get_by_role("img", name="Likeliest system of each stretch")
+        ).to_be_visible()
+        picture = detail.get_by_role("img", name="Spectrogram of the caller")
+        await expect(picture).to_have_js_property("naturalWidth", 960)
+        await expect(detail.get_by_role("button", name="Listen")).to_have_count(0)
         assert await violations(page) == []
 
         await page.keyboard.press("a")

@@ -7,12 +7,13 @@ import {
   type Action, type Alert, type AuditEntry, type Disposition,
 } from "./alerts";
 import { CallPage } from "./CallPage";
-import { minutes, percent, plain, seconds, wallClock } from "./format";
+import { Exhibits } from "./Exhibits";
+import { percent, plain, wallClock } from "./format";
 import { go, openAlert } from "./route";
 
 const DONE: Record<string, string> = {
   open: "opened it", update: "more evidence", withdraw: "the evidence fell back", ack: "acknowledged", assign: "assigned it",
-  escalate: "escalated", dismiss: "dismissed", resolve: "resolved",
+  escalate: "escalated", dismiss: "dismissed", resolve: "resolved", play: "listened to it",
 };
 const KEY = "streamtrace-operator";
 const operator = signal(localStorage.getItem(KEY) ?? "");
@@ -127,7 +128,6 @@ function Item({ alert }: { alert: Alert }) {
 }
 
 function Open({ alert }: { alert: Alert }) {
-  const { evidence } = alert;
   const button = (action: Action, words: string, key?: string) => (
     <button type="button" disabled={!mayDo(alert, action)} aria-keyshortcuts={key} onClick={() => perform(alert, action)}>
       {words}{key && <kbd>{key}</kbd>}
@@ -143,7 +143,7 @@ function Open({ alert }: { alert: Alert }) {
         <p class="facts">
           {plain(alert.state)}{alert.assignee ? `, with ${alert.assignee}` : ""} · opened {wallClock(alert.opened_at)} · {alert.is_call_over ? "the call is over" : "the call is live"} · policy {alert.policy}
         </p>
-        <p class="reason">{evidence.reason}</p>
+        <p class="reason">{alert.evidence.reason}</p>
         {alert.is_withdrawn && <p class="note">The evidence fell back since: what came later sounds human.</p>}
         {alert.disposition && <p class="note">{DISPOSITIONS[alert.disposition]}{alert.note ? `: ${alert.note}` : ""}</p>}
         <div class="actions" role="toolbar" aria-label="Triage">
@@ -153,55 +153,12 @@ function Open({ alert }: { alert: Alert }) {
           {button("resolve", "Resolve")}
           <button type="button" disabled={!isOpen(alert) || !operator.value} onClick={() => void send(alert, "assign", { assignee: operator.value })}>Take it</button>
         </div>
-        <Exhibits alert={alert} />
+        <Exhibits alert={alert} operator={operator} />
         <h3>What was done</h3>
         <Trail alert={alert} />
       </section>
       <CallPage id={alert.call_id} onClose={() => go({ alert: "" })} />
     </div>
-  );
-}
-
-function Exhibits({ alert: { evidence } }: { alert: Alert }) {
-  const { segments, named, quality } = evidence;
-  const across = (ms: number) => `${(100 * ms) / Math.max(evidence.now_ms, 1)}%`;
-  return (
-    <>
-      {segments.length > 0 && (
-        <>
-          <h3>Segments that spoke for it</h3>
-          <div class="strip" aria-hidden="true">
-            {segments.map((segment) => (
-              <span key={segment.start_ms} style={{ insetInlineStart: across(segment.start_ms), inlineSize: across(segment.end_ms - segment.start_ms), opacity: 0.25 + 0.75 * segment.spoof_probability }} />
-            ))}
-          </div>
-          <ul class="segments">
-            {segments.map((segment) => (
-              <li key={segment.start_ms}>
-                <span>{seconds(segment.start_ms)} to {seconds(segment.end_ms)}</span>
-                <span class="figure">{percent(segment.spoof_probability)}</span>
-                <span class="facts">{segment.source ? `by then nearest to ${plain(segment.source)}` : "no known system near"}</span>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-      <h3>Nearest system, over time</h3>
-      <ul class="segments">
-        {named.map((one) => (
-          <li key={one.from_ms}>
-            <span>from {minutes(one.from_ms)}</span>
-            <span>{plain(one.source)}{one.family ? ` (${plain(one.family)})` : ""}</span>
-            <span class="figure">{percent(one.probability)}</span>
-          </li>
-        ))}
-      </ul>
-      <p class="facts">
-        {seconds(evidence.speech_ms)} of speech · {quality.codec} at {quality.rate_hz / 1000} kHz · {percent(quality.loss_ratio)} lost
-        {quality.concealed_ms > 0 && ` · ${seconds(quality.concealed_ms)} concealed`}
-        {quality.degraded_ms > 0 && ` · ${seconds(quality.degraded_ms)} left out`} · model {evidence.model.id}
-      </p>
-    </>
   );
 }
 

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { address, type CloudEvent, type Score } from "./api";
 import { Sources, Timeline } from "./charts";
 import { minutes, percent, plain, seconds, wallClock } from "./format";
+import { LegPicture } from "./LegPicture";
 import { follow } from "./link";
 import { Badge, Meter, Shares } from "./parts";
 import { emptyStory, told, type LegStory, type Story } from "./story";
@@ -64,7 +65,7 @@ export function CallPage({ id, onClose }: { id: string; onClose: () => void }) {
       {story.hasGap && <p class="note">The first events of this call are no longer held.</p>}
       {note && <p class="note">{note}</p>}
       {!story.legs.length && !note && !story.ended && <p class="waiting">Waiting for this call's events…</p>}
-      {story.legs.map((leg) => <Leg key={leg.name} leg={leg} />)}
+      {story.legs.map((leg) => <Leg key={leg.name} id={id} leg={leg} isLive={!story.ended} />)}
       <details class="raw">
         <summary>Events as they arrive</summary>
         <ol class="events" reversed>
@@ -82,7 +83,7 @@ function facts(id: string, story: Story): string {
   return parts.filter(Boolean).join("  ·  ");
 }
 
-function Leg({ leg }: { leg: LegStory }) {
+function Leg({ id, leg, isLive }: { id: string; leg: LegStory; isLive: boolean }) {
   const score = leg.latest;
   return (
     <article class="leg">
@@ -99,6 +100,7 @@ function Leg({ leg }: { leg: LegStory }) {
         <li><span class="key k-silence" />no speech</li>
         <li><span class="key k-gap" />audio missing</li>
       </ul>
+      {score && <LegPicture id={id} leg={leg.name} now_ms={score.segment.end_ms} isLive={isLive} />}
       {score && <Traced leg={leg} score={score} />}
     </article>
   );

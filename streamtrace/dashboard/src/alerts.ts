@@ -23,10 +23,14 @@ export interface Evidence {
   spoof_probability: number;
   novelty: number;
   unknown: number;
-  segments: { start_ms: number; end_ms: number; speech_ms: number; spoof_probability: number; gain: number; source: string | null }[];
+  segments: { start_ms: number; end_ms: number; speech_ms: number; spoof_probability: number; gain: number; source: string | null; share: number }[];
   attribution: Share[];
   named: { from_ms: number; source: string; family: string | null; probability: number }[];
-  quality: { codec: string; rate_hz: number; loss_ratio: number; concealed_ms: number; degraded_ms: number };
+  windows: { start_ms: number; end_ms: number; sources: Share[] }[];
+  quality: {
+    codec: string; rate_hz: number; loss_ratio: number; concealed_ms: number; degraded_ms: number;
+    clipped_ratio: number | null; bandwidth_hz: number | null; // null: nobody listened, or too little was said
+  };
   model: { id: string };
   reason: string;
 }
