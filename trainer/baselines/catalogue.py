@@ -25,8 +25,11 @@ def _refd(weights: Path | None) -> Baseline:
 
 
 def _aasist(weights: Path | None) -> Baseline:
+    from trainer.baselines.aasist import need_checkpoint
     from trainer.baselines.pretrained import PretrainedAasist
 
+    if weights is not None:
+        need_checkpoint(weights)
     return PretrainedAasist(weights)
 
 
