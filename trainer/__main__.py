@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streamtrace.errors import StreamTraceError
+from trainer.baselines.command import add_baseline
 from trainer.doctor_command import add_doctor
 
 
@@ -241,6 +242,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("runs", type=Path, nargs="+", help="one run for each held-out fold")
     evaluate.add_argument("--same-page", type=Path, help="the run of `train --same-page`")
     evaluate.set_defaults(run=_evaluate)
+
+    add_baseline(commands)
 
     report = commands.add_parser("report", help="figures from judgements, without any model")
     report.add_argument("--evaluation", type=Path, required=True, help="what evaluate wrote")

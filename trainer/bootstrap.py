@@ -26,7 +26,9 @@ class Figure:
     high: float
 
     def __str__(self) -> str:
-        """In percent, as the tables print it."""
+        """In percent, as the tables print it; a figure that there is not is a dash."""
+        if self.value != self.value:
+            return "-"
         return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
     def excludes(self, value: float) -> bool:

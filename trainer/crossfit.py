@@ -8,7 +8,7 @@ so no system on which the bar for `unknown` was set is one on which it is judged
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,7 +68,7 @@ class Fitted:
         return float(np.log(self.policy.accuse) - np.log1p(-self.policy.accuse))
 
 
-def fit_on(parts: Sequence[HeldOut]) -> Fitted:
+def fit_on(parts: Sequence[HeldOut], fit_fusion: Callable[[Judged], FusionParams] = fit) -> Fitted:
     """Fusion first, then the bars on what it says."""
     found = [part.found for part in parts]
     judged = [
@@ -78,7 +78,7 @@ def fit_on(parts: Sequence[HeldOut]) -> Fitted:
         if line in LINES
         for prefix_s in FIT_PREFIXES_S
     ]
-    fusion = fit(join(judged))
+    fusion = fit_fusion(join(judged))
     calls = [_calls(part, line, fusion) for part in found for line in part.looks]
     policy = fit_policy(
         Calls(
@@ -93,13 +93,17 @@ def fit_on(parts: Sequence[HeldOut]) -> Fitted:
 
 
 def cross_fitted(
-    folds: Sequence[HeldOut], *, name: str
+    folds: Sequence[HeldOut],
+    *,
+    name: str,
+    fit_fusion: Callable[[Judged], FusionParams] = fit,
 ) -> tuple[dict[int, Fitted], list[Judgements]]:
     """For each fold what the others came to, and what that says of it."""
     if len(folds) < 2:
         raise DataError("evaluate: want the runs of at least two held-out folds")
     fits = {
-        int(fold.fold[0]): fit_on([other for other in folds if other is not fold]) for fold in folds
+        int(fold.fold[0]): fit_on([other for other in folds if other is not fold], fit_fusion)
+        for fold in folds
     }
     return fits, [judgements_of(fold, fits, name=name) for fold in folds]
 

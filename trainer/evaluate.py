@@ -119,9 +119,14 @@ def load_fold(data: Dataset, path: Path) -> Fold:
     number, count = run.config.hold_out, run.config.folds
     if number < 0:
         raise DataError(f"{path}: want one run for each held-out fold, this is hold_out={number}")
-    pairs = _few(data, data.held_out_pairs(count, number))
-    test = [*data.held_out_rows(count, number), *pairs]
-    return Fold(run, Split(data.training_rows(count, number), test, number))
+    return Fold(run, fold_split(data, count, number))
+
+
+def fold_split(data: Dataset, folds: int, number: int) -> Split:
+    """What a judge of one fold may learn from, and all clips that it is judged on."""
+    pairs = _few(data, data.held_out_pairs(folds, number))
+    test = [*data.held_out_rows(folds, number), *pairs]
+    return Split(data.training_rows(folds, number), test, number)
 
 
 def load_same_page(data: Dataset, path: Path, folds: Sequence[Fold]) -> Fold:

@@ -52,6 +52,15 @@ class View:
         at = self.judgements.prefixes_s.index(seconds)
         return self.judgements.peak[self._line, at]
 
+    def is_silent(self, name: str) -> bool:
+        """Whether some clip got no answer; `peak` is the one within VERDICT_S or of any look."""
+        if name == "verdict":
+            return VERDICT_S not in self.judgements.prefixes_s or self._unsaid(self.peak(VERDICT_S))
+        return self._unsaid(self.peak() if name == "peak" else getattr(self, name))
+
+    def _unsaid(self, values: Floats) -> bool:
+        return bool(np.isnan(values).any())
+
     @cached_property
     def source(self) -> Ints:
         """[N] the true column of the attribution; -1 where the judge was never taught it."""
@@ -107,10 +116,17 @@ class Measure:
     """A figure's name, how to compute it, and which way is better."""
 
     name: str
-    of: Callable[[View], Statistic]
+    asked: Callable[[View], Statistic]
     better: int = 1  # -1: less is better
     constant: Callable[[View], Statistic] | None = None  # the same of the best single answer
     compared: bool = True  # whether nuisance alone has an answer to it
+    needs: tuple[str, ...] = ("llr",)  # what of a judge's answers it is about
+
+    def of(self, view: View) -> Statistic:
+        """The figure; no number where a judge was not asked, or has no answer."""
+        if any(view.is_silent(name) for name in self.needs):
+            return lambda counts: np.full(len(counts), np.nan)
+        return self.asked(view)
 
 
 def _family(clips: Callable[[View], Bools]) -> Callable[[View], Statistic]:
@@ -206,42 +222,64 @@ TRACING = (
         "family top-1",
         _family(lambda v: v.named),
         constant=_commonest(lambda v: v.family, lambda v: v.named),
+        needs=("family_shares",),
     ),
     Measure(
         "family top-1 without voice conversion",
         _family(lambda v: v.named & ~v.converted),
         constant=_commonest(lambda v: v.family, lambda v: v.named & ~v.converted),
+        needs=("family_shares",),
     ),
     Measure(
         "family top-1 of kinds that another fold holds",
         _family(lambda v: v.named_elsewhere),
         constant=_commonest(lambda v: v.family, lambda v: v.named_elsewhere),
+        needs=("family_shares",),
     ),
-    Measure("family macro-F1", _f1(lambda v: v.family, lambda v: v.family_shares)),
-    Measure("system top-1", _system(1), constant=_commonest(lambda v: v.source, lambda v: v.known)),
     Measure(
-        "system top-5", _system(5), constant=_commonest(lambda v: v.source, lambda v: v.known, 5)
+        "family macro-F1",
+        _f1(lambda v: v.family, lambda v: v.family_shares),
+        needs=("family_shares",),
     ),
-    Measure("system top-1, `unknown` left out", _system(1, with_unknown=False)),
-    Measure("system macro-F1", _f1(lambda v: v.source, lambda v: v.attribution)),
-    Measure("novelty AUROC", _new(auroc_of)),
-    Measure("novelty OOD-EER", _new(eer_of), -1),
+    Measure(
+        "system top-1",
+        _system(1),
+        constant=_commonest(lambda v: v.source, lambda v: v.known),
+        needs=("attribution",),
+    ),
+    Measure(
+        "system top-5",
+        _system(5),
+        constant=_commonest(lambda v: v.source, lambda v: v.known, 5),
+        needs=("attribution",),
+    ),
+    Measure(
+        "system top-1, `unknown` left out", _system(1, with_unknown=False), needs=("attribution",)
+    ),
+    Measure(
+        "system macro-F1", _f1(lambda v: v.source, lambda v: v.attribution), needs=("attribution",)
+    ),
+    Measure("novelty AUROC", _new(auroc_of), needs=("novelty",)),
+    Measure("novelty OOD-EER", _new(eer_of), -1, needs=("novelty",)),
     Measure(
         "novelty FPR95, 95 % of known kept",
         _new(lambda novelty, unknown: fpr_at_recall_of(-novelty, ~unknown)),
         -1,
+        needs=("novelty",),
     ),
-    Measure("novelty FPR95, 95 % of unknown found", _new(fpr_at_recall_of), -1),
+    Measure("novelty FPR95, 95 % of unknown found", _new(fpr_at_recall_of), -1, needs=("novelty",)),
     Measure(
         "known flagged at the others' 95 % bar",
         lambda v: mean_of(v.novelty >= v.judgements.novel, v.known),
         -1,
         compared=False,
+        needs=("novelty",),
     ),
     Measure(
         "unknown found at that bar",
         lambda v: mean_of(v.novelty >= v.judgements.novel, v.unknown),
         compared=False,
+        needs=("novelty",),
     ),
 )
 VERDICTS = (
@@ -249,19 +287,26 @@ VERDICTS = (
         "synthetic flagged within 3 s of speech",
         _flagged(lambda v: v.synthetic, VERDICT_S),
         compared=False,
+        needs=("verdict",),
     ),
     Measure(
         "human flagged within 3 s of speech",
         _flagged(lambda v: ~v.synthetic, VERDICT_S),
         -1,
         compared=False,
+        needs=("verdict",),
     ),
-    Measure("synthetic ever flagged", _flagged(lambda v: v.synthetic), compared=False),
-    Measure("human ever flagged", _flagged(lambda v: ~v.synthetic), -1, compared=False),
+    Measure(
+        "synthetic ever flagged", _flagged(lambda v: v.synthetic), compared=False, needs=("peak",)
+    ),
+    Measure(
+        "human ever flagged", _flagged(lambda v: ~v.synthetic), -1, compared=False, needs=("peak",)
+    ),
     Measure(
         "synthetic flagged within 3 s, 3 % of these humans",
         lambda v: recall_at_fpr_of(v.peak(VERDICT_S), v.synthetic, HUMANS_FLAGGED),
         compared=False,
+        needs=("verdict",),
     ),
 )
 CURVES = (

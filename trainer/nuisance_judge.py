@@ -23,6 +23,7 @@ from trainer.crossfit import even_weights
 from trainer.dataset import Dataset
 from trainer.judge import heard_over
 from trainer.judgements import WHOLE_S, Clip, Judgements, save_judgements
+from trainer.manifest import Row
 from trainer.nuisance import nuisance_features
 from trainer.progress import Progress
 
@@ -116,20 +117,21 @@ def nuisance_judgements(
             Clip.of(data.rows[i], fold=split.fold, taught=data.rows[i].source in seen)
             for i in split.test
         ]
-    for row, line in enumerate(lines):
+    for place, line in enumerate(lines):
         table = features.table(line)
         start = 0
         for split in splits:
-            cell = (row, 0, slice(start, start + len(split.test)))
+            cell = (place, 0, slice(start, start + len(split.test)))
             found = [i for i in split.train if not data.rows[i].is_pair]
             test = table[split.test]
-            llr[cell] = _detection(data, table, found, test)
+            rows = [data.rows[i] for i in found]
+            llr[cell] = detection_scores(rows, table[found], test)
             sources = [source.name for source in catalog.sources]
-            named = _names(table, [data.rows[i].source for i in found], found, test, sources)
+            named = named_shares(table[found], [row.source for row in rows], test, sources)
             attribution[cell] = named
             novelty[cell] = -np.log(np.maximum(named.max(axis=1), 1e-9))
-            kinds = [data.rows[i].family for i in found]
-            family_shares[cell] = _names(table, kinds, found, test, catalog.families)
+            kinds = [row.family for row in rows]
+            family_shares[cell] = named_shares(table[found], kinds, test, catalog.families)
             start += len(split.test)
     none = np.full(shape, np.nan, np.float32)
     return Judgements(
@@ -150,10 +152,10 @@ def nuisance_judgements(
     )
 
 
-def _detection(data: Dataset, table: Doubles, train: Sequence[int], test: Doubles) -> Doubles:
+def detection_scores(rows: Sequence[Row], train: Doubles, test: Doubles) -> Doubles:
+    """[R, K] of these rows, [M, K] -> [M]: the larger, the more synthetic."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    rows = [data.rows[i] for i in train]
     labels = np.array([row.is_synthetic for row in rows])
     weight = even_weights(rows) * len(rows) / 2
     said = np.zeros(len(test))
@@ -161,19 +163,18 @@ def _detection(data: Dataset, table: Doubles, train: Sequence[int], test: Double
         model = HistGradientBoostingClassifier(
             max_iter=200, learning_rate=0.03, max_leaf_nodes=8, max_features=0.5, random_state=seed
         )
-        model.fit(table[train], labels, sample_weight=weight)
+        model.fit(train, labels, sample_weight=weight)
         said += model.decision_function(test) / SEEDS
     return said
 
 
-def _names(
-    table: Doubles,
-    names: Sequence[str],
-    rows: Sequence[int],
-    test: Doubles,
-    catalog: Sequence[str],
+def named_shares(
+    train: Doubles, names: Sequence[str], test: Doubles, catalog: Sequence[str]
 ) -> npt.NDArray[Any]:
-    """[M, C + 1] shares over a catalog's names; of `unknown` it never speaks."""
+    """[R, K] with the name of each row, [M, K] -> [M, C + 1] shares over a catalog's names.
+
+    Of `unknown` it never speaks.
+    """
     from sklearn.ensemble import ExtraTreesClassifier
 
     shares = np.zeros((len(test), len(catalog) + 1))
@@ -183,6 +184,6 @@ def _names(
         return shares
     trees = min(TREES, max(20, len(known)))  # more of them than clips say nothing new
     model = ExtraTreesClassifier(trees, min_samples_leaf=2, random_state=0)
-    model.fit(table[[rows[k] for k in known]], [column[names[k]] for k in known])
+    model.fit(train[known], [column[names[k]] for k in known])
     shares[:, np.asarray(model.classes_, np.int64)] = model.predict_proba(test)
     return shares

@@ -82,7 +82,7 @@ def eager_aasist(network: str = "AASIST", *, batch: int = 1) -> Contender:
     need_exporters()
     import torch
 
-    from benchmarks.peers.aasist import CONFIGS, load_aasist
+    from trainer.baselines.aasist import CONFIGS, load_aasist
 
     model = load_aasist(CONFIGS[network])
     pcm = torch.as_tensor(_noise(batch, SLIDING_SAMPLES))

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import trainer
 from benchmarks.peers.graphs import Recipe, WindowGraph, ensure_graph, need_exporters
 from streamtrace.values import Float32s
 
 if TYPE_CHECKING:
-    from benchmarks.peers.aasist import AasistConfig
+    from trainer.baselines.aasist import AasistConfig
 
 NETWORKS = ("AASIST", "AASIST-L")
 WINDOW_SAMPLES = 64_600  # 4.0375 s
 _OUTPUTS = ("logits",)
-_CODE = ("aasist.py", "aasist_front.py", "aasist_graph.py", "graphs.py")
+_NETWORK = Path(trainer.__file__).parent / "baselines"
+_CODE = (
+    *(_NETWORK / name for name in ("aasist.py", "aasist_front.py", "aasist_graph.py")),
+    Path(__file__).with_name("graphs.py"),
+)
 
 
 class SlidingAasist:
@@ -24,7 +29,7 @@ class SlidingAasist:
 
     def __init__(self, network: str, checkpoint: Path | None = None) -> None:
         need_exporters()
-        from benchmarks.peers.aasist import CONFIGS, load_aasist, need_checkpoint
+        from trainer.baselines.aasist import CONFIGS, load_aasist, need_checkpoint
 
         config = CONFIGS[network]
         if checkpoint is not None:
@@ -45,9 +50,8 @@ def aasist_recipe(
     config: AasistConfig, window_samples: int, checkpoint: Path | None = None
 ) -> Recipe:
     """What a graph of the network is made of."""
-    folder = Path(__file__).parent
     weights = [] if checkpoint is None else [checkpoint]
-    files = [*(folder / name for name in _CODE), *weights]
+    files = [*_CODE, *weights]
     return Recipe(config.name.lower(), _OUTPUTS, window_samples, files, is_traced=True)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.peers.aasist import AASIST, CONFIGS, AasistConfig, CheckpointError, load_aasist
-from benchmarks.peers.aasist_front import sinc_filters
-from benchmarks.peers.aasist_graph import GraphPool
 from benchmarks.peers.graphs import WindowGraph, ensure_graph
 from benchmarks.peers.sliding import NETWORKS, aasist_recipe, fill_window
+from trainer.baselines.aasist import AASIST, CONFIGS, AasistConfig, CheckpointError, load_aasist
+from trainer.baselines.aasist_front import sinc_filters
+from trainer.baselines.aasist_graph import GraphPool
 
 Shapes = dict[str, dict[str, list[int]]]
 PUBLISHED: Shapes = json.loads(Path(__file__).with_name("aasist_shapes.json").read_text())

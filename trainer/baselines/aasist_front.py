@@ -49,14 +49,15 @@ class SincFilters(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """[B, I, F, T] -> [B, O, F, T // 3]: two convolutions beside a straight way.
+    """[B, I, F, T] -> [B, O, F, T // pool]: two convolutions beside a straight way.
 
     A checkpoint holds a `bn1` for every block but the first. The network that the published
     weights were trained in computed it and went on without its result, so it is only kept here.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, is_first: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, *, is_first: bool, pool: int = 3) -> None:
         super().__init__()
+        self.pool = pool
         if not is_first:
             self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1 = nn.Conv2d(inputs, outputs, (2, 3), padding=(1, 1))
@@ -69,6 +70,6 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, I, F, T] -> [B, O, F, T // 3]."""
+        """[B, I, F, T] -> [B, O, F, T // pool]."""
         inner = self.conv2(functional.selu(self.bn2(self.conv1(x))))
-        return functional.max_pool2d(inner + self.conv_downsample(x), (1, 3))
+        return functional.max_pool2d(inner + self.conv_downsample(x), (1, self.pool))

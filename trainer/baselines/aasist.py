@@ -1,12 +1,13 @@
-"""AASIST, the peer that looks at four seconds at a time; only to be run, never to be trained.
+"""AASIST, which looks at four seconds at a time, and its back-end, which others put behind theirs.
 
 Jung et al., "AASIST: Audio Anti-Spoofing using Integrated Spectro-Temporal Graph Attention
-Networks" (ICASSP 2022). Written anew for this benchmark after the paper; parameters have the names
-and shapes of the published checkpoints, so that these load.
+Networks" (ICASSP 2022). Written anew after the paper; parameters have the names and shapes of the
+published checkpoints, so that these load.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.peers.aasist_front import ResidualBlock, SincFilters
-from benchmarks.peers.aasist_graph import GraphAttention, GraphPool, StackedAttention
 from streamtrace.errors import StreamTraceError
+from trainer.baselines.aasist_front import ResidualBlock, SincFilters
+from trainer.baselines.aasist_graph import GraphAttention, GraphPool, StackedAttention
 
 FILTERS = 70
 TAPS = 128
@@ -56,29 +57,20 @@ AASIST_L = AasistConfig(
 CONFIGS = {config.name: config for config in (AASIST, AASIST_L)}
 
 
-class Aasist(nn.Module):
-    """[B, T] -> [B, 2] logits: synthetic, bona fide; the published weights want T = 64,600.
+class GraphBackEnd(nn.Module):
+    """[B, C, F, T] -> [B, 5 * stack width]: one vector of what all bands and all moments held.
 
     The loudest moment of each band and the loudest band of each moment make two graphs; two
     branches mix them by attention, each with a stack node of its own, and the larger of both
     branches' answers is read out.
     """
 
-    def __init__(self, config: AasistConfig) -> None:
+    def __init__(self, config: AasistConfig, *, bands: int, classes: int) -> None:
         super().__init__()
         self.config = config
         wide, narrow = config.graph_width, config.stack_width
         at, stack_at = config.attention_temperature, config.stack_temperature
-        self.sinc = SincFilters(FILTERS, TAPS)
-        self.first_bn = nn.BatchNorm2d(1)
-        inputs = (1, *config.channels)
-        self.encoder = nn.Sequential(
-            *(
-                nn.Sequential(ResidualBlock(inputs[n], outputs, is_first=n == 0))
-                for n, outputs in enumerate(config.channels)
-            )
-        )
-        self.pos_S = nn.Parameter(torch.randn(1, FILTERS // 3, wide))
+        self.pos_S = nn.Parameter(torch.randn(1, bands, wide))
         self.GAT_layer_S = GraphAttention(wide, wide, at)
         self.GAT_layer_T = GraphAttention(wide, wide, at)
         self.pool_S = GraphPool(config.spectral_ratio, wide)
@@ -91,12 +83,11 @@ class Aasist(nn.Module):
             )
             self.add_module(f"pool_hS{branch}", GraphPool(config.stack_ratio, narrow))
             self.add_module(f"pool_hT{branch}", GraphPool(config.stack_ratio, narrow))
-        self.out_layer = nn.Linear(5 * narrow, 2)
+        self.out_layer = nn.Linear(5 * narrow, classes)
 
-    def forward(self, pcm: Tensor) -> Tensor:
-        """[B, T] -> [B, 2]."""
-        x = functional.selu(self.first_bn(self.sinc(pcm)))
-        loud = self.encoder(x).abs()  # [B, C, F, T]
+    def read(self, maps: Tensor) -> Tensor:
+        """[B, C, F, T] of residual blocks -> [B, 5 * stack width], what `out_layer` reads."""
+        loud = maps.abs()
         spectral = loud.amax(dim=3).transpose(1, 2) + self.pos_S  # [B, F, C]
         temporal = loud.amax(dim=2).transpose(1, 2)  # [B, T, C]
         spectral = self.pool_S(self.GAT_layer_S(spectral))
@@ -110,7 +101,7 @@ class Aasist(nn.Module):
             spectral.mean(dim=1),
             stack[:, 0],
         ]
-        return self.out_layer(torch.cat(read, dim=1))
+        return torch.cat(read, dim=1)
 
     def _branch(
         self, number: int, temporal: Tensor, spectral: Tensor
@@ -126,14 +117,41 @@ class Aasist(nn.Module):
         return temporal + more_temporal, spectral + more_spectral, stack + more_stack
 
 
+class Aasist(GraphBackEnd):
+    """[B, T] -> [B, 2] logits: synthetic, bona fide; the published weights want T = 64,600."""
+
+    def __init__(self, config: AasistConfig) -> None:
+        super().__init__(config, bands=FILTERS // 3, classes=2)
+        self.sinc = SincFilters(FILTERS, TAPS)
+        self.first_bn = nn.BatchNorm2d(1)
+        self.encoder = residual_blocks(config.channels)
+
+    def forward(self, pcm: Tensor) -> Tensor:
+        """[B, T] -> [B, 2]."""
+        x = functional.selu(self.first_bn(self.sinc(pcm)))
+        return self.out_layer(self.read(self.encoder(x)))
+
+
+def residual_blocks(channels: Sequence[int], pools: Sequence[int] = ()) -> nn.Sequential:
+    """One block for each count of channels; of `pools` moments each keeps one, of 3 by default."""
+    inputs = (1, *channels)
+    pools = pools or (3,) * len(channels)
+    return nn.Sequential(
+        *(
+            nn.Sequential(ResidualBlock(inputs[n], outputs, is_first=n == 0, pool=pools[n]))
+            for n, outputs in enumerate(channels)
+        )
+    )
+
+
 def load_aasist(config: AasistConfig, checkpoint: Path | None = None, *, seed: int = 0) -> Aasist:
     """The network with a checkpoint's weights, or with random ones, which cost the same to run.
 
     Nothing in the file is executed. `CheckpointError` where a name or a shape differs.
     """
     if checkpoint is None:
-        with torch.random.fork_rng():  # pyright: ignore[reportUnknownMemberType]
-            torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
             return Aasist(config).eval()
     need_checkpoint(checkpoint)
     network = Aasist(config).eval()
