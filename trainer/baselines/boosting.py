@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -55,25 +56,19 @@ class Boosting:
         table = np.concatenate(tables)
         versions = 2 * len(hearing.lines)
         weight = np.repeat(row_weights(lesson.rows, EnsembleConfig()), versions)
-        common = {
-            "learning_rate": 0.1,
-            "max_bins": 64,
-            "max_features": 0.3,
-            "early_stopping": False,
-        }
-        detection = HistGradientBoostingClassifier(
-            max_iter=self.rounds, max_leaf_nodes=16, random_state=lesson.seed, **common
+        boosted = partial(
+            HistGradientBoostingClassifier,
+            learning_rate=0.1,
+            max_bins=64,
+            max_features=0.3,
+            early_stopping=False,  # pyright: ignore[reportArgumentType] "auto" is not all it takes
+            random_state=lesson.seed,
         )
+        detection = boosted(max_iter=self.rounds, max_leaf_nodes=16)
         detection.fit(table, np.repeat(lesson.synthetic, versions), sample_weight=weight)
         classes = np.repeat(np.where(lesson.synthetic, lesson.classes, -1), versions)
         named = classes >= 0
-        naming = HistGradientBoostingClassifier(
-            max_iter=self.source_rounds,
-            max_leaf_nodes=8,
-            min_samples_leaf=5,
-            random_state=lesson.seed,
-            **common,
-        )
+        naming = boosted(max_iter=self.source_rounds, max_leaf_nodes=8, min_samples_leaf=5)
         naming.fit(table[named], classes[named])
         return _Forests(detection, naming, hearing, len(lesson.taught))
 

@@ -72,7 +72,8 @@ class Lfcc:
     def frames(self, pcm: Float32s) -> Float32s:
         """[T] -> [N, 20]."""
         bands = np.log(power(pcm) @ linear_filters() + FLOOR)
-        return fft.dct(bands, axis=1, norm="ortho")[:, :CEPSTRA].astype(np.float32)
+        cepstra = np.asarray(fft.dct(bands, axis=1, norm="ortho"), np.float32)
+        return cepstra[:, :CEPSTRA]
 
 
 def moving(cepstra: Float32s) -> Float32s:
@@ -92,7 +93,8 @@ def power(pcm: Float32s) -> Float32s:
         pcm = np.pad(pcm, (0, WINDOW_SAMPLES - pcm.size))
     windows = np.lib.stride_tricks.sliding_window_view(pcm, WINDOW_SAMPLES)[::HOP_SAMPLES]
     shaped = windows * np.hanning(WINDOW_SAMPLES).astype(np.float32)
-    return np.square(np.abs(fft.rfft(shaped, FFT_SAMPLES))).astype(np.float32)
+    spectrum = np.asarray(fft.rfft(shaped, FFT_SAMPLES), np.complex64)
+    return np.square(np.abs(spectrum)).astype(np.float32)
 
 
 @cache

@@ -22,10 +22,11 @@ def held(novel_lead: float) -> HeldOut:
     rows = rows_of(2)
     rng = np.random.default_rng(0)
     speech_ms = np.full(len(rows), 2_000)
+    drawn, strange = rng.normal(size=(2, len(rows))).astype(np.float32)
     said = Said(
-        spoof=np.array([r.is_synthetic for r in rows]) * 2 - 1 + rng.normal(size=len(rows)),
-        sources=rng.normal(size=(len(rows), 3)),
-        novelty=np.array([r.source == "c" for r in rows]) * novel_lead + rng.normal(size=len(rows)),
+        spoof=drawn + 2 * np.array([r.is_synthetic for r in rows], np.float32) - 1,
+        sources=rng.normal(size=(len(rows), 3)).astype(np.float32),
+        novelty=strange + novel_lead * np.array([r.source == "c" for r in rows], np.float32),
     )
     looks = Looks(as_evidence(said, speech_ms, CATALOG, TAUGHT), np.arange(len(rows) + 1))
     return HeldOut(rows, np.zeros(len(rows), np.int64), {"clean": looks}, CATALOG, TAUGHT)
@@ -44,7 +45,8 @@ def test_data_may_flatten_a_novelty_and_never_turns_it_round(lead: float) -> Non
 
 
 def test_without_speech_nothing_is_said() -> None:
-    said = Said(np.ones(1), np.ones((1, 3)), np.ones((1, 2)), np.ones(1))
+    one = np.ones(1, np.float32)
+    said = Said(one, np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), one)
     nothing = as_evidence(said, np.zeros(1, np.int64), CATALOG, TAUGHT)
     assert nothing.signature_logit == 0
     assert not nothing.similarity.any()

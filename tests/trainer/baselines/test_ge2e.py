@@ -14,7 +14,7 @@ def test_no_embedding_helps_to_make_the_centroid_that_it_is_held_against() -> No
     total = torch.zeros(())
     for j in range(3):
         for i in range(4):
-            logits = []
+            logits: list[torch.Tensor] = []
             for k in range(3):
                 used = [m for m in range(4) if (k, m) != (j, i)]
                 centroid = e[k, used].mean(dim=0)

@@ -29,9 +29,9 @@ def test_one_vector_says_what_the_mean_over_the_whole_bank_says() -> None:
     features, logits = some(37)
     mine, said = some(5, seed=3)
     c = logits.exp().sum(dim=1).log()
-    rows = c[:, None] * features / features.norm(dim=1, keepdim=True)
-    unit = mine / mine.norm(dim=1, keepdim=True)
-    expected = said.exp().sum(dim=1).log() * (unit @ rows.T).mean(dim=1)
+    rows = c[:, None] * torch.nn.functional.normalize(features, dim=1)
+    unit = torch.nn.functional.normalize(mine, dim=1)
+    expected = said.exp().sum(dim=1).log() * (unit @ rows.mT).mean(dim=1)
     torch.testing.assert_close(likeness(mine, said, bank_of(features, logits)), expected)
 
 

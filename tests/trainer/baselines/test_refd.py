@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
 
 from streamtrace.values import Float32s
 from tests.trainer.baselines.lessons import Doctored, lesson_of
