@@ -14,7 +14,11 @@ from trainer.channel.config import AugmentConfig
 from trainer.member_config import EnsembleConfig, MeasureConfig
 from trainer.sampling import Shares
 
-NOTHING, SAME_PAGE = -1, -2  # what a run may hold out besides a fold: see `Dataset.training_rows`
+NOTHING, SAME_PAGE, OFFICIAL = (
+    -1,
+    -2,
+    -3,
+)  # what a run may hold out besides a fold: see `Dataset.training_rows`
 
 
 _TYPES: dict[type, str] = {
@@ -168,7 +172,7 @@ class TrainConfig:
     name: str = "base"
     seed: int = 7
     folds: int = 3
-    hold_out: int = -1  # this fold stays out of training; -1: none; -2: a share of every page
+    hold_out: int = -1  # this fold; -1: none; -2: a share of every page; -3: all but split "train"
     checkpoint_every: int = 100
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -184,8 +188,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, naming key, value and rule."""
-        if not SAME_PAGE <= self.hold_out < self.folds:
-            raise SettingsError(f"hold_out={self.hold_out}: want {SAME_PAGE} to {self.folds - 1}")
+        if not OFFICIAL <= self.hold_out < self.folds:
+            raise SettingsError(f"hold_out={self.hold_out}: want {OFFICIAL} to {self.folds - 1}")
         if self.loss.window and self.loss.window_s >= self.batch.crop_s:
             raise SettingsError(
                 f"loss.window_s={self.loss.window_s}: want less than batch.crop_s="

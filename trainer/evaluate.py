@@ -16,7 +16,7 @@ import numpy as np
 from streamtrace.fusion.fuse import FusionParams
 from streamtrace.fusion.policy import Policy
 from trainer.bootstrap import DRAWS, Figure
-from trainer.config import SAME_PAGE as ON_KNOWN_PAGES
+from trainer.config import OFFICIAL, SAME_PAGE as ON_KNOWN_PAGES
 from trainer.crossfit import Fitted, HeldOut, cross_fitted, fit_on, judgements_of
 from trainer.dataset import Dataset
 from trainer.frechet import Drift, drifts, pooled_drifts
@@ -145,7 +145,7 @@ def load_same_page(data: Dataset, path: Path, folds: Sequence[Fold]) -> Fold:
 def listen(data: Dataset, fold: Fold, out: Path) -> tuple[HeldOut, list[Drift]]:
     """All looks at a fold's clips, and how far its embeddings moved from training's."""
     train, test, number = fold.split.train, fold.split.test, fold.split.fold
-    name = "same-page" if number == ON_KNOWN_PAGES else f"fold{number}"
+    name = {ON_KNOWN_PAGES: "same-page", OFFICIAL: "official"}.get(number, f"fold{number}")
     heard = hear(fold.run, data, train, test, out / f"heard-{name}.safetensors")
     rows = tuple(data.rows[i] for i in test)
     held = HeldOut(
