@@ -28,7 +28,7 @@ from trainer.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from trainer.config import TrainConfig
+from trainer.config import OFFICIAL, TrainConfig
 from trainer.critics import Critics
 from trainer.dataset import Dataset
 from trainer.feed import training_batches
@@ -85,7 +85,7 @@ def _run(config: TrainConfig, data: Dataset, out: Path, here: Processes, workers
     catalog = catalog_of(data.rows)
     rows = data.training_rows(config.folds, config.hold_out)
     state, model, critics = _beginning(config, data, catalog, here)
-    origin = Origin(config.to_dict(), fingerprint(data.rows), here.world)
+    origin = Origin(config.to_dict(), _fingerprint(config, data), here.world)
     folder = out / "checkpoint"
     found = find_checkpoint(folder)
     if found is not None:
@@ -147,12 +147,17 @@ def _run(config: TrainConfig, data: Dataset, out: Path, here: Processes, workers
                     )
                 if here.leads:
                     save_checkpoint(folder, state, origin)
+                here.meet()  # nobody may end, and so end the leader, before it has saved
             if stop and not last:
                 raise KeyboardInterrupt
     progress.close()
     if len(unusable):
         progress.say(f"{len(unusable)} clips could not be used; they are listed in {out}")
     return Trained(out=out, step=state.step, catalog=catalog)
+
+
+def _fingerprint(config: TrainConfig, data: Dataset) -> str:
+    return fingerprint(data.rows, by_split=config.hold_out == OFFICIAL)
 
 
 def _beginning(
