@@ -10,6 +10,7 @@ from pathlib import Path
 from streamtrace.errors import StreamTraceError
 from trainer.doctor_command import add_doctor
 from trainer.prepare_command import add_pairs, add_prepare
+from trainer.ssl.command import add_teach
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +56,14 @@ def _train(options: argparse.Namespace) -> None:
     overrides = {} if options.hold_out is None else {"hold_out": options.hold_out}
     config = read_config(options.config, **overrides)
     data = Dataset.load(options.data)
-    done = train(config, data, options.out, threads=options.threads, workers=options.workers)
+    done = train(
+        config,
+        data,
+        options.out,
+        threads=options.threads,
+        workers=options.workers,
+        teacher=options.teacher,
+    )
     fit_members(config, data, options.out, workers=max(1, options.workers))
     print(f"{done.out}: {done.step} steps, {len(done.catalog.sources)} sources")
 
@@ -152,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     add_prepare(commands)
     add_pairs(commands)
     add_doctor(commands)
+    add_teach(commands)
 
     vocoder = commands.add_parser("vocoder", help="train a small neural vocoder for pairs")
     vocoder.add_argument("name", help="istft, upsample-gan, ar, diffusion or rvq")
@@ -181,6 +190,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_const",
         const=-3,
         help="train on the rows that their own corpora train on, to be judged on their eval",
+    )
+    train.add_argument(
+        "--teacher", type=Path, help="a run of `teach`, for loss.distil and loss.distil_labels"
     )
     train.add_argument("--threads", type=int, help="CPU threads (default: all)")
     train.add_argument(

@@ -13,6 +13,7 @@ from streamtrace.errors import SettingsError
 from trainer.channel.config import AugmentConfig
 from trainer.member_config import EnsembleConfig, MeasureConfig
 from trainer.sampling import Shares
+from trainer.ssl.config import SslConfig
 
 NOTHING, SAME_PAGE, OFFICIAL = (
     -1,
@@ -73,13 +74,22 @@ class LossConfig:
     adversary_ramp: int = 1000  # steps until it is at full strength
     robust: float = 0.0  # group DRO over page and label, beside or in place of `spoof`
     robust_rate: float = 0.01
+    distil: float = 0.0  # cosine between a projection of the embedding and a teacher's
+    distil_labels: float = 0.0  # the teacher's soft labels over systems
+    distil_temperature: float = 2.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         for name, value in vars(self).items():
             if isinstance(value, int | float) and value < 0:
                 raise SettingsError(f"loss.{name}={value}: want 0 or more")
-        for name in ("contrast_temperature", "oc_scale", "regmix_alpha", "window_s"):
+        for name in (
+            "contrast_temperature",
+            "oc_scale",
+            "regmix_alpha",
+            "window_s",
+            "distil_temperature",
+        ):
             if not getattr(self, name):
                 raise SettingsError(f"loss.{name}=0: want more than 0")
         if self.contrast_within not in CHAINS:
@@ -184,6 +194,7 @@ class TrainConfig:
     shares: Shares = field(default_factory=Shares)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
     ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
+    ssl: SslConfig = field(default_factory=SslConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
     def __post_init__(self) -> None:
@@ -234,6 +245,7 @@ def config_from_dict(values: dict[str, Any], where: str = "config") -> TrainConf
         "shares": Shares,
         "measure": MeasureConfig,
         "ensemble": EnsembleConfig,
+        "ssl": SslConfig,
         "optimiser": OptimiserConfig,
     }
     built: dict[str, Any] = {"encoder": encoder}

@@ -17,7 +17,7 @@ from trainer.crossfit import fit_on, judgements_of
 from trainer.dataset import Dataset
 from trainer.evaluate import Evaluation, Fold, listen, write_evaluation
 from trainer.frechet import pooled_drifts
-from trainer.judge import Run, load_run
+from trainer.judge import Judge, load_judge
 from trainer.judgements import save_judgements
 from trainer.manifest import Row
 from trainer.nuisance_judge import NuisanceFeatures, Split, judge_by_nuisance
@@ -25,13 +25,13 @@ from trainer.official import official_split
 from trainer.report import FRECHET, JUDGEMENTS, NUISANCE, build_report, write_report
 
 
-def official_run(data: Dataset, runs: Sequence[Path]) -> Run | None:
+def official_run(data: Dataset, runs: Sequence[Path]) -> Judge | None:
     """The one run, if it was trained with `--official`."""
-    run = load_run(runs[0], data) if len(runs) == 1 else None
+    run = load_judge(runs[0], data) if len(runs) == 1 else None
     return run if run is not None and run.config.hold_out == OFFICIAL else None
 
 
-def evaluate_official(data: Dataset, run: Run, out: Path, *, draws: int = DRAWS) -> Evaluation:
+def evaluate_official(data: Dataset, run: Judge, out: Path, *, draws: int = DRAWS) -> Evaluation:
     """Leave in `out` all that `evaluate` leaves of folds; a second call hears nothing again."""
     rows = official_split(data.rows)
     leaked = twice_unknown(
