@@ -24,6 +24,7 @@ def add_teach(commands: Commands) -> None:
     teach.add_argument("--model", help="a folder, or a name on the hub; instead of ssl.model")
     held = teach.add_mutually_exclusive_group()
     held.add_argument("--hold-out", type=int, help="keep this fold out of training")
+    held.add_argument("--same-page", dest="hold_out", action="store_const", const=-2)
     held.add_argument("--official", dest="hold_out", action="store_const", const=-3)
     teach.add_argument("--threads", type=int, help="CPU threads (default: all)")
     teach.set_defaults(run=_teach)

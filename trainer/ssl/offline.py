@@ -118,8 +118,9 @@ def load_offline(out: Path, data: Dataset) -> OfflineRun:
     except RuntimeError as cause:
         raise DataError(f"{folder}: does not fit {config.ssl.model}: {cause}") from cause
     model.eval()
+    front.to("cuda" if torch.cuda.is_available() else "cpu")  # what is behind it is small
     tensors: dict[str, npt.NDArray[Any]] = {
-        name: value.detach().numpy().astype(np.float32)
+        name: value.detach().cpu().numpy().astype(np.float32)
         for name, value in model.learned.tensors().items()
     }
     weights = (folder / "average.safetensors").read_bytes()
