@@ -101,7 +101,7 @@ $(SERVING): pyproject.toml constraints.txt | $(BIN)/python
 
 $(DEVELOPING): pyproject.toml constraints.txt | $(BIN)/python
 	$(SAY) 'Installing what tests and the trainer need (once; some minutes, torch is large)'
-	@$(PIP) install -c constraints.txt -e '.[train,postgres,dev]'
+	@$(PIP) install -c constraints.txt -e '.[train,ssl,postgres,dev]'
 	@touch $@ $(SERVING)
 
 $(FUZZING): $(DEVELOPING)

@@ -133,7 +133,7 @@ def test_import_contracts_hold() -> None:
 
 @pytest.mark.parametrize(
     ("package", "extras"),
-    [("streamtrace", ()), ("trainer", ("train",)), ("benchmarks", ("dev", "train"))],
+    [("streamtrace", ()), ("trainer", ("train", "ssl")), ("benchmarks", ("dev", "train"))],
 )
 def test_every_import_is_a_declared_dependency(package: str, extras: tuple[str, ...]) -> None:
     known = declared() | (declared(*extras) if extras else set())
@@ -159,7 +159,7 @@ def test_every_dependency_is_pinned_and_explained() -> None:
             r"`([a-z0-9-]+)`", (ROOT / "CONTRIBUTING.md").read_text().split("and why each")[1]
         )
     )
-    for name in declared() | declared("train", "gpu", "postgres", "dev"):
+    for name in declared() | declared("train", "ssl", "gpu", "postgres", "dev"):
         assert name in pinned, f"{name} is not in constraints.txt"
         assert name in explained, f"{name} has no line in CONTRIBUTING.md"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from streamtrace.errors import StreamTraceError
 from trainer.baselines.command import add_baseline
 from trainer.doctor_command import add_doctor
+from trainer.prepare_command import add_pairs, add_prepare
+from trainer.ssl.command import add_teach
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,33 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("trainer: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-
-
-def _prepare(options: argparse.Namespace) -> None:
-    from trainer.prepare import prepare
-
-    prepared = prepare(
-        options.out,
-        corpus=options.corpus,
-        tables=options.csv,
-        folders=options.folder,
-        classical=options.classical,
-        prompts=options.prompts,
-        pairs=options.pairs,
-    )
-    print(prepared.table())
-
-
-def _pairs(options: argparse.Namespace) -> None:
-    from trainer.corpora import Gathered, add_corpus
-    from trainer.pairs import make_pairs, originals_of
-    from trainer.vocoders.catalogue import vocoders_named
-
-    gathered = Gathered()
-    add_corpus(gathered, options.corpus)
-    vocoders = vocoders_named(options.vocoder)
-    rows = make_pairs(options.out, originals_of(gathered.rows), vocoders)
-    print(f"{options.out}: {len(rows)} clips of {len({row.source for row in rows})} vocoders")
 
 
 def _vocoder(options: argparse.Namespace) -> None:
@@ -82,7 +57,14 @@ def _train(options: argparse.Namespace) -> None:
     overrides = {} if options.hold_out is None else {"hold_out": options.hold_out}
     config = read_config(options.config, **overrides)
     data = Dataset.load(options.data)
-    done = train(config, data, options.out, threads=options.threads, workers=options.workers)
+    done = train(
+        config,
+        data,
+        options.out,
+        threads=options.threads,
+        workers=options.workers,
+        teacher=options.teacher,
+    )
     fit_members(config, data, options.out, workers=max(1, options.workers))
     print(f"{done.out}: {done.step} steps, {len(done.catalog.sources)} sources")
 
@@ -90,10 +72,15 @@ def _train(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from trainer.dataset import Dataset
     from trainer.evaluate import evaluate
+    from trainer.official_evaluation import evaluate_official, official_run
     from trainer.report_text import figures_table
 
     data = Dataset.load(options.data)
-    done = evaluate(data, options.runs, options.out, same_page=options.same_page)
+    official = official_run(data, options.runs)
+    if official is not None:
+        done = evaluate_official(data, official, options.out)
+    else:
+        done = evaluate(data, options.runs, options.out, same_page=options.same_page)
     print(figures_table(done.figures))
 
 
@@ -171,42 +158,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    prepare = commands.add_parser("prepare", help="write one manifest and one audio cache")
-    prepare.add_argument("--out", type=Path, required=True)
-    prepare.add_argument("--corpus", type=Path, help="folder with manifest.csv and its audio")
-    prepare.add_argument(
-        "--csv",
-        type=Path,
-        action="append",
-        default=[],
-        help="table with the columns path and label; may be given again",
-    )
-    prepare.add_argument(
-        "--folder",
-        type=Path,
-        action="append",
-        default=[],
-        help="folder of bonafide/ and synthetic/SOURCE/ clips; may be given again",
-    )
-    prepare.add_argument("--classical", action="store_true", help="render the classical engines")
-    prepare.add_argument("--prompts", action="store_true", help="fetch human telephone prompts")
-    prepare.add_argument(
-        "--pairs", type=Path, help="folder of human clips through vocoders; filled where it lacks"
-    )
-    prepare.set_defaults(run=_prepare)
-
-    pairs = commands.add_parser("pairs", help="resynthesise the human clips of a corpus")
-    pairs.add_argument("--corpus", type=Path, required=True)
-    pairs.add_argument("--out", type=Path, required=True)
-    pairs.add_argument(
-        "--vocoder",
-        action="append",
-        default=[],
-        help="one of its names, or a folder of `vocoder`; may be given again (default: all of DSP)",
-    )
-    pairs.set_defaults(run=_pairs)
-
+    add_prepare(commands)
+    add_pairs(commands)
     add_doctor(commands)
+    add_teach(commands)
 
     vocoder = commands.add_parser("vocoder", help="train a small neural vocoder for pairs")
     vocoder.add_argument("name", help="istft, upsample-gan, ar, diffusion or rvq")
@@ -230,6 +185,16 @@ def _parser() -> argparse.ArgumentParser:
         const=-2,
         help="keep a share of every page out, to be judged on known pages",
     )
+    held.add_argument(
+        "--official",
+        dest="hold_out",
+        action="store_const",
+        const=-3,
+        help="train on the rows that their own corpora train on, to be judged on their eval",
+    )
+    train.add_argument(
+        "--teacher", type=Path, help="a run of `teach`, for loss.distil and loss.distil_labels"
+    )
     train.add_argument("--threads", type=int, help="CPU threads (default: all)")
     train.add_argument(
         "--workers", type=int, default=0, help="processes that make batches (default: one thread)"
@@ -239,7 +204,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="judge held-out folds, fit the fusion")
     evaluate.add_argument("--data", type=Path, required=True)
     evaluate.add_argument("--out", type=Path, required=True)
-    evaluate.add_argument("runs", type=Path, nargs="+", help="one run for each held-out fold")
+    evaluate.add_argument(
+        "runs", type=Path, nargs="+", help="one run for each held-out fold, or one official"
+    )
     evaluate.add_argument("--same-page", type=Path, help="the run of `train --same-page`")
     evaluate.set_defaults(run=_evaluate)
 

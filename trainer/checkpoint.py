@@ -56,12 +56,13 @@ class Origin:
         return json.loads(json.dumps(asdict(self)))
 
 
-def fingerprint(rows: Iterable[Row]) -> str:
-    """Of all that training takes from the rows of a manifest."""
+def fingerprint(rows: Iterable[Row], *, by_split: bool = False) -> str:
+    """Of all that training takes from the rows of a manifest; their own split if it goes by it."""
     digest = hashlib.sha256()
     for row in rows:
         said = (row.sha256, row.label, row.source, row.family, row.page, row.parallel_id)
-        digest.update("\0".join((*said, "\n")).encode())
+        own = (row.split,) if by_split else ()
+        digest.update("\0".join((*said, *own, "\n")).encode())
     return digest.hexdigest()
 
 

@@ -13,8 +13,13 @@ from streamtrace.errors import SettingsError
 from trainer.channel.config import AugmentConfig
 from trainer.member_config import EnsembleConfig, MeasureConfig
 from trainer.sampling import Shares
+from trainer.ssl.config import SslConfig
 
-NOTHING, SAME_PAGE = -1, -2  # what a run may hold out besides a fold: see `Dataset.training_rows`
+NOTHING, SAME_PAGE, OFFICIAL = (
+    -1,
+    -2,
+    -3,
+)  # what a run may hold out besides a fold: see `Dataset.training_rows`
 
 
 _TYPES: dict[type, str] = {
@@ -69,13 +74,22 @@ class LossConfig:
     adversary_ramp: int = 1000  # steps until it is at full strength
     robust: float = 0.0  # group DRO over page and label, beside or in place of `spoof`
     robust_rate: float = 0.01
+    distil: float = 0.0  # cosine between a projection of the embedding and a teacher's
+    distil_labels: float = 0.0  # the teacher's soft labels over systems
+    distil_temperature: float = 2.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         for name, value in vars(self).items():
             if isinstance(value, int | float) and value < 0:
                 raise SettingsError(f"loss.{name}={value}: want 0 or more")
-        for name in ("contrast_temperature", "oc_scale", "regmix_alpha", "window_s"):
+        for name in (
+            "contrast_temperature",
+            "oc_scale",
+            "regmix_alpha",
+            "window_s",
+            "distil_temperature",
+        ):
             if not getattr(self, name):
                 raise SettingsError(f"loss.{name}=0: want more than 0")
         if self.contrast_within not in CHAINS:
@@ -168,7 +182,7 @@ class TrainConfig:
     name: str = "base"
     seed: int = 7
     folds: int = 3
-    hold_out: int = -1  # this fold stays out of training; -1: none; -2: a share of every page
+    hold_out: int = -1  # this fold; -1: none; -2: a share of every page; -3: all but split "train"
     checkpoint_every: int = 100
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -180,12 +194,13 @@ class TrainConfig:
     shares: Shares = field(default_factory=Shares)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
     ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
+    ssl: SslConfig = field(default_factory=SslConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, naming key, value and rule."""
-        if not SAME_PAGE <= self.hold_out < self.folds:
-            raise SettingsError(f"hold_out={self.hold_out}: want {SAME_PAGE} to {self.folds - 1}")
+        if not OFFICIAL <= self.hold_out < self.folds:
+            raise SettingsError(f"hold_out={self.hold_out}: want {OFFICIAL} to {self.folds - 1}")
         if self.loss.window and self.loss.window_s >= self.batch.crop_s:
             raise SettingsError(
                 f"loss.window_s={self.loss.window_s}: want less than batch.crop_s="
@@ -230,6 +245,7 @@ def config_from_dict(values: dict[str, Any], where: str = "config") -> TrainConf
         "shares": Shares,
         "measure": MeasureConfig,
         "ensemble": EnsembleConfig,
+        "ssl": SslConfig,
         "optimiser": OptimiserConfig,
     }
     built: dict[str, Any] = {"encoder": encoder}

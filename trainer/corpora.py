@@ -12,6 +12,7 @@ from trainer.manifest import (
     BONAFIDE_SOURCE,
     HUMAN_FAMILY,
     LABELS,
+    SPLITS,
     UNKNOWN_FAMILY,
     UNKNOWN_SOURCE,
     DataError,
@@ -110,7 +111,7 @@ def add_folder(gathered: Gathered, folder: Path) -> None:
             "source": BONAFIDE_SOURCE if human else parts[1],
             "page": f"{folder.name}/{parts[1]}",
         }
-        _add_row(gathered, path, cells, f"folder:{folder.name}", "", "")
+        add_clip(gathered, path, cells, f"folder:{folder.name}", "", "")
     if not paths:
         raise DataError(f"{folder}: holds no audio under bonafide/ or synthetic/")
 
@@ -123,7 +124,7 @@ def _add_table(
     bar = Progress(f"reading {table}", total=len(checked))
     for number, cells in checked:
         split = cells.get("split", "")
-        _add_row(
+        add_clip(
             gathered,
             table.parent / cells["path"],
             cells,
@@ -135,7 +136,7 @@ def _add_table(
     bar.close()
 
 
-def _add_row(
+def add_clip(
     gathered: Gathered,
     path: Path,
     cells: Mapping[str, str],
@@ -143,7 +144,7 @@ def _add_row(
     listed: str,
     page: str,
 ) -> None:
-    """One file as a row, or among what cannot be used."""
+    """One file as a row, or among what cannot be used; `cells` are checked and by column."""
     try:
         digest = file_sha256(path)
     except ClipError as flaw:
@@ -169,6 +170,7 @@ def _add_row(
             origin=origin,
             transcript=cells.get("transcript", ""),
             lossy=lossy == "1" if lossy else path.suffix.lower() in LOSSY_SUFFIXES,
+            split=split if (split := cells.get("split", "")) in SPLITS else "",
         )
     )
     gathered.listed.append(listed)

@@ -7,9 +7,10 @@ from functools import cache
 from pathlib import Path
 
 from trainer.audio_cache import Clips
-from trainer.config import NOTHING, SAME_PAGE
+from trainer.config import NOTHING, OFFICIAL, SAME_PAGE
 from trainer.folds import assign_folds, each_fold, same_page_split
 from trainer.manifest import Row
+from trainer.official import official_split
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +30,13 @@ class Dataset:
         return Dataset(Clips.load(folder))
 
     def training_rows(self, folds: int, hold_out: int) -> list[int]:
-        """All rows, all but one fold's (0 and up), or all but a share of every page (-2)."""
+        """All rows, all but one fold's (0 and up), all but a share of every page (-2), or what the
+        rows' own corpora train on (-3)."""
         return self._split(folds, hold_out)[0]
 
     def held_out_rows(self, folds: int, hold_out: int) -> list[int]:
-        """The rows of one fold, whole pages that its training never sees; or a share of each page.
+        """The rows of one fold, whole pages that its training never sees; or a share of each page;
+        or the dev and eval splits of the rows' own corpora, in this order.
 
         Clips of this project's own making are for training and never among them.
         """
@@ -49,6 +52,9 @@ class Dataset:
             return list(range(len(self.rows))), []
         if hold_out == SAME_PAGE:
             return _same_page(self.rows)
+        if hold_out == OFFICIAL:
+            own = official_split(self.rows)
+            return list(own.train), [*own.dev, *own.judged]
         return _folds(self.rows, folds)[hold_out]
 
 

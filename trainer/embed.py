@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,33 @@ class Pooled:
     stats: Float32s  # [K, 2D]
     speech_ms: Ints  # [K] heard so far
     first: Ints  # [N + 1]
+
+
+class Ear(Protocol):
+    """Clips to statistics, at the looks that a system takes at them."""
+
+    def at_looks(self, clips: Sequence[Float32s], *, name: str) -> Pooled:
+        """Every look."""
+        ...
+
+    def whole(self, clips: Sequence[Float32s], *, name: str) -> Pooled:
+        """The last look at each clip."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Streaming:
+    """The engine's own looks, through its own encoder."""
+
+    encoder: StreamingConformer
+
+    def at_looks(self, clips: Sequence[Float32s], *, name: str) -> Pooled:
+        """One at the end of every hop."""
+        return pooled_at_looks(self.encoder, clips, name=name)
+
+    def whole(self, clips: Sequence[Float32s], *, name: str) -> Pooled:
+        """One at the end of each clip."""
+        return pooled_statistics(self.encoder, clips, name=name)
 
 
 def cut(pcm: Float32s) -> tuple[Float32s, Bools]:

@@ -16,11 +16,11 @@ import numpy as np
 from streamtrace.fusion.fuse import FusionParams
 from streamtrace.fusion.policy import Policy
 from trainer.bootstrap import DRAWS, Figure
-from trainer.config import SAME_PAGE as ON_KNOWN_PAGES
+from trainer.config import OFFICIAL, SAME_PAGE as ON_KNOWN_PAGES
 from trainer.crossfit import Fitted, HeldOut, cross_fitted, fit_on, judgements_of
 from trainer.dataset import Dataset
 from trainer.frechet import Drift, drifts, pooled_drifts
-from trainer.judge import Run, hear, load_run
+from trainer.judge import Judge, hear, load_judge
 from trainer.judgements import joined, save_judgements
 from trainer.manifest import DataError
 from trainer.nuisance_judge import NuisanceFeatures, Split, judge_by_nuisance
@@ -51,7 +51,7 @@ class Evaluation:
 class Fold:
     """One run with the rows it may not see."""
 
-    run: Run
+    run: Judge
     split: Split
 
 
@@ -115,7 +115,7 @@ def load_folds(data: Dataset, runs: Sequence[Path]) -> list[Fold]:
 
 def load_fold(data: Dataset, path: Path) -> Fold:
     """One run, the rows that it may see, and those it is judged on."""
-    run = load_run(path, data)
+    run = load_judge(path, data)
     number, count = run.config.hold_out, run.config.folds
     if number < 0:
         raise DataError(f"{path}: want one run for each held-out fold, this is hold_out={number}")
@@ -131,7 +131,7 @@ def fold_split(data: Dataset, folds: int, number: int) -> Split:
 
 def load_same_page(data: Dataset, path: Path, folds: Sequence[Fold]) -> Fold:
     """The run that held out a share of every page."""
-    run = load_run(path, data)
+    run = load_judge(path, data)
     if run.config.hold_out != ON_KNOWN_PAGES:
         raise DataError(f"{path}: trained with hold_out={run.config.hold_out}, want --same-page")
     if len(folds) != folds[0].run.config.folds:
@@ -150,7 +150,7 @@ def load_same_page(data: Dataset, path: Path, folds: Sequence[Fold]) -> Fold:
 def listen(data: Dataset, fold: Fold, out: Path) -> tuple[HeldOut, list[Drift]]:
     """All looks at a fold's clips, and how far its embeddings moved from training's."""
     train, test, number = fold.split.train, fold.split.test, fold.split.fold
-    name = "same-page" if number == ON_KNOWN_PAGES else f"fold{number}"
+    name = {ON_KNOWN_PAGES: "same-page", OFFICIAL: "official"}.get(number, f"fold{number}")
     heard = hear(fold.run, data, train, test, out / f"heard-{name}.safetensors")
     rows = tuple(data.rows[i] for i in test)
     held = HeldOut(

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from trainer.catalog import catalog_of
 from trainer.checkpoint import find_checkpoint
 from trainer.config import TrainConfig, config_from_dict
 from trainer.dataset import Dataset
-from trainer.embed import pooled_at_looks, pooled_statistics
+from trainer.embed import Ear, Streaming
 from trainer.lines import EVALUATION_LINES, over_line
 from trainer.looks import Looks
 from trainer.manifest import DataError, Row
@@ -41,6 +41,7 @@ RECIPE = (
     "streamtrace/tracing",
     "streamtrace/fusion",
     "trainer/channel",
+    "trainer/ssl",
     "trainer",
 )
 RECIPE_FILES = ("embed.py", "judge.py", "model.py", "lines.py", "codecs.py", "rates.py")
@@ -58,14 +59,51 @@ class Run:
     catalog: Catalog
     key: bytes  # of the weights
 
+    @property
+    def ear(self) -> Ear:
+        """How it hears."""
+        return Streaming(self.model.encoder)
+
+
+class Judge(Protocol):
+    """What judges clips: a streaming run, or an offline system."""
+
+    @property
+    def config(self) -> TrainConfig: ...
+    @property
+    def heads(self) -> Heads: ...
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def ear(self) -> Ear: ...
+
+
+def load_judge(out: Path, data: Dataset) -> Judge:
+    """A run of `train` or of `teach`."""
+    folder = find_checkpoint(out / "checkpoint")
+    if folder is not None and (read_state(folder)["config"].get("ssl") or {}).get("model"):
+        from trainer.ssl.offline import load_offline
+
+        return load_offline(out, data)
+    return load_run(out, data)
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """What a checkpoint tells of itself."""
+    return json.loads((folder / "state.json").read_text())
+
 
 def load_run(out: Path, data: Dataset) -> Run:
     """The averaged weights of a run's newest checkpoint."""
     folder = find_checkpoint(out / "checkpoint")
     if folder is None:
         raise DataError(f"{out}: holds no checkpoint; train it first")
-    state = json.loads((folder / "state.json").read_text())
+    state = read_state(folder)
     config = config_from_dict(state["config"], where=str(folder))
+    if config.ssl.model:
+        raise DataError(f"{out}: is an offline system: it can be judged, and never be shipped")
     catalog = catalog_of(data.rows)
     model = TracingModel(
         config.encoder,
@@ -100,7 +138,9 @@ class Heard:
     embeddings: Float32s  # [N, E] likewise
 
 
-def hear(run: Run, data: Dataset, train: Sequence[int], test: Sequence[int], cache: Path) -> Heard:
+def hear(
+    run: Judge, data: Dataset, train: Sequence[int], test: Sequence[int], cache: Path
+) -> Heard:
     """Run the encoder over a fold once; `cache` holds the result for the next time."""
     seen = {data.rows[i].source for i in train}
     taught = np.array([source.name in seen for source in run.catalog.sources])
@@ -125,7 +165,7 @@ def hear(run: Run, data: Dataset, train: Sequence[int], test: Sequence[int], cac
 
 
 def _heard(
-    run: Run,
+    run: Judge,
     data: Dataset,
     train: Sequence[int],
     test: Sequence[int],
@@ -137,9 +177,7 @@ def _heard(
     size = tensors["gallery.prototypes"].shape[1]
     gallery = Gallery.from_tensors(tensors, sources=len(run.catalog.sources), size=size)
     for line in EVALUATION_LINES:
-        pooled = pooled_at_looks(
-            run.model.encoder, [heard_over(data, i, line) for i in test], name=f"judge {line}"
-        )
+        pooled = run.ear.at_looks([heard_over(data, i, line) for i in test], name=f"judge {line}")
         evidence = gather_evidence(pooled.stats, pooled.speech_ms, run.heads, gallery)
         looks = Looks(without_untaught(evidence, taught), pooled.first)
         tensors |= looks.tensors(line)
@@ -170,10 +208,10 @@ def without_untaught(evidence: Evidence, taught: npt.NDArray[np.bool_]) -> Evide
     )
 
 
-def embeddings_over(run: Run, data: Dataset, rows: Sequence[int], line: str) -> Float32s:
+def embeddings_over(run: Judge, data: Dataset, rows: Sequence[int], line: str) -> Float32s:
     """[R, E] the embedding of each whole clip over a line."""
     clips = [heard_over(data, i, line) for i in rows]
-    pooled = pooled_statistics(run.model.encoder, clips, name=f"gallery {line}")
+    pooled = run.ear.whole(clips, name=f"gallery {line}")
     return np.asarray(run.heads.scores(pooled.stats).embedding, np.float32)
 
 
@@ -201,7 +239,7 @@ def prototypes(
     return {"gallery.prototypes": prototypes.astype(np.float32), "gallery.owner": owners}
 
 
-def _key(run: Run, data: Dataset, train: Sequence[int], test: Sequence[int]) -> bytes:
+def _key(run: Judge, data: Dataset, train: Sequence[int], test: Sequence[int]) -> bytes:
     """Of everything that what was heard depends on: weights, clips, lines and this code."""
     recipe = hashlib.sha256(run.key)
     for folder in RECIPE:

@@ -102,6 +102,23 @@ def oc_softmax_loss(
     return mean_known(functional.softplus(scale * wrong), label >= 0)
 
 
+def distil_losses(guess: Tensor, target: Tensor) -> Tensor:
+    """One minus the cosine with the teacher's embedding, row by row: [B, E], [B, E] -> [B]."""
+    return 1 - functional.cosine_similarity(guess, target, dim=-1)
+
+
+def soft_label_losses(logits: Tensor, target: Tensor, temperature: float) -> Tensor:
+    """What is missed of a teacher's softened shares (Hinton et al., 2015): [B, S] each -> [B].
+
+    KL(teacher || student) at `temperature`, times its square, which keeps the gradient's size. A
+    class that the teacher was never taught has a logit that no softmax hears, and asks for nothing.
+    """
+    wanted = functional.log_softmax(target / temperature, dim=-1)
+    said = functional.log_softmax(logits / temperature, dim=-1)
+    each = functional.kl_div(said, wanted, reduction="none", log_target=True).sum(dim=-1)
+    return temperature**2 * each
+
+
 def group_sums(losses: Tensor, group: Tensor, groups: int) -> Tensor:
     """[B], [B] (negative: none) -> [2, G]: the sum of each group's losses, and its rows."""
     # A product with a 0/1 matrix, not a scatter: the same to the last bit on every run.

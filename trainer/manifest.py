@@ -54,6 +54,7 @@ class Row:
     original_sha256: str = ""  # of the clip that a "pairs:" row was made from
     transcript: str = ""  # the words, where a corpus tells them
     lossy: bool = False  # was published as MP3, Vorbis or the like
+    split: str = ""  # "train", "dev" or "eval" where its corpus says so; used if a run asks for it
 
     @property
     def is_synthetic(self) -> bool:
@@ -80,7 +81,8 @@ def is_self_made(source: str) -> bool:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
-LATER_COLUMNS = ("original_sha256", "transcript", "lossy")
+LATER_COLUMNS = ("original_sha256", "transcript", "lossy", "split")
+SPLITS = ("train", "dev", "eval")
 N = TypeVar("N", int, float)
 _WORDS = ("path", "family", "source", "page", "origin")  # columns that may not be empty
 
@@ -162,6 +164,8 @@ def _row(path: Path, number: int, cells: dict[str, str]) -> Row:
         raise wrong("original_sha256", f"one for rows of origin {PAIRS_ORIGIN!r} and for no other")
     if cells["lossy"] not in ("", "0", "1"):
         raise wrong("lossy", "0 or 1")
+    if cells["split"] not in ("", *SPLITS):
+        raise wrong("split", f"nothing or one of {', '.join(SPLITS)}")
     return Row(
         path=cells["path"],
         sha256=digest,
@@ -179,6 +183,7 @@ def _row(path: Path, number: int, cells: dict[str, str]) -> Row:
         original_sha256=original,
         transcript=cells["transcript"],
         lossy=cells["lossy"] == "1",
+        split=cells["split"],
     )
 
 

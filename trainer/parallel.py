@@ -67,6 +67,11 @@ class Processes:
             buffer.copy_((mean / self.world).view_as(buffer))
         return wants > 0
 
+    def meet(self) -> None:
+        """Wait for everyone: where one process ends, `torchrun` ends the others in their midst."""
+        if self.world > 1:
+            distributed.barrier()
+
     def agree(self, modules: Sequence[nn.Module]) -> bool:
         """Whether everyone's weights are the same to the last bit."""
         if self.world == 1:

@@ -11,6 +11,7 @@ from trainer.corpora import Gathered, add_corpus, add_csv, add_folder
 from trainer.disk import told_when_full
 from trainer.fill_cache import build_cache
 from trainer.manifest import DataError, Row
+from trainer.published.catalogue import Published, add_published
 from trainer.skipped import SKIPPED_FILE, Skipped, say_skipped, summary
 
 
@@ -47,6 +48,7 @@ def prepare(
     corpus: Path | None = None,
     tables: Sequence[Path] = (),
     folders: Sequence[Path] = (),
+    datasets: Sequence[Published] = (),
     classical: bool = False,
     prompts: bool = False,
     pairs: Path | None = None,
@@ -62,6 +64,8 @@ def prepare(
         add_csv(gathered, table)
     for folder in folders:
         add_folder(gathered, folder)
+    for dataset in datasets:
+        add_published(gathered, dataset)
     with told_when_full(out, "what was rendered and unpacked so far is kept"):
         if classical:
             from trainer.engines import render_engines
@@ -75,8 +79,8 @@ def prepare(
     if not gathered.rows:
         say_skipped(gathered.unusable, out / SKIPPED_FILE)
         raise DataError(
-            f"{out}: nothing to prepare: name a corpus, a table, a folder, engines or prompts "
-            "that hold audio"
+            f"{out}: nothing to prepare: name a corpus, a dataset, a table, a folder, engines or "
+            "prompts that hold audio"
         )
     kept, skipped = build_cache(out, gathered.rows, gathered.unusable, gathered.listed)
     if pairs is not None and kept:

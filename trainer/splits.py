@@ -10,6 +10,7 @@ import numpy as np
 
 from trainer.folds import Int64s, assign_folds, same_page_split
 from trainer.manifest import DataError, Row, read_table
+from trainer.official import rows_by_split
 
 RANDOM_SHARE = 0.2
 
@@ -26,7 +27,8 @@ class Split:
 
 
 def own_splits(rows: Sequence[Row], folds: int, seed: int = 0) -> list[Split]:
-    """The folds by page, the same-page split, and the random one that nobody should report."""
+    """The folds by page, the rows' own split if they have one, the same-page split, and the random
+    one that nobody should report."""
     assigned = assign_folds(rows, folds)
     train, test = same_page_split(rows, seed)
     found = np.flatnonzero([not row.is_pair for row in rows])
@@ -34,6 +36,7 @@ def own_splits(rows: Sequence[Row], folds: int, seed: int = 0) -> list[Split]:
     count = round(RANDOM_SHARE * len(found))
     return [
         *splits_of(rows, assigned),
+        *_official(rows),
         Split("same page", train, test, by_page=False, by_utterance=True),
         Split(
             "random",
@@ -43,6 +46,14 @@ def own_splits(rows: Sequence[Row], folds: int, seed: int = 0) -> list[Split]:
             by_utterance=False,
         ),
     ]
+
+
+def _official(rows: Sequence[Row]) -> list[Split]:
+    found = rows_by_split(rows)
+    if not found.train or not found.judged:
+        return []
+    train, test = (np.array(part, np.int64) for part in (found.train, found.judged))
+    return [Split("official", train, test, by_page=False, by_utterance=False)]
 
 
 def splits_of(rows: Sequence[Row], assigned: Int64s) -> list[Split]:

@@ -28,7 +28,7 @@ from trainer.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from trainer.config import TrainConfig
+from trainer.config import OFFICIAL, TrainConfig
 from trainer.critics import Critics
 from trainer.dataset import Dataset
 from trainer.feed import training_batches
@@ -39,6 +39,7 @@ from trainer.objective import Objective, embedding_widths, weighted
 from trainer.parallel import Processes, joined
 from trainer.progress import Progress
 from trainer.runlog import LOG_FILE, RunLog, Unusable, clips_of
+from trainer.ssl.teacher import Teacher, load_teacher
 
 CLIPS_NAMED = 8  # of a batch that went wrong; the rest is counted
 
@@ -63,12 +64,21 @@ def train(
     *,
     threads: int | None = None,
     workers: int = 0,
+    teacher: Path | None = None,
 ) -> Trained:
     """Run to `optimiser.steps`, from the last checkpoint in `out` if there is one.
 
     `workers` processes make the batches, or a thread if there are none; that, and how many threads
-    compute, changes the time it takes and nothing else.
+    compute, changes the time it takes and nothing else. `teacher` is a run of `teach`, which the
+    losses `distil` and `distil_labels` learn from.
     """
+    if config.ssl.model:
+        raise SettingsError(f"ssl.model={config.ssl.model!r}: `teach` trains that, not `train`")
+    if bool(teacher) != bool(config.loss.distil or config.loss.distil_labels):
+        raise SettingsError(
+            "want --teacher and loss.distil or loss.distil_labels, both or neither: "
+            f"found {teacher}, {config.loss.distil}, {config.loss.distil_labels}"
+        )
     if threads:
         torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
@@ -78,14 +88,23 @@ def train(
                 f"batch.size={config.batch.size}: want a multiple of {4 * here.world} "
                 f"for {here.world} processes"
             )
-        return _run(config, data, out, here, workers)
+        return _run(config, data, out, here, workers, teacher)
 
 
-def _run(config: TrainConfig, data: Dataset, out: Path, here: Processes, workers: int) -> Trained:
+def _run(
+    config: TrainConfig,
+    data: Dataset,
+    out: Path,
+    here: Processes,
+    workers: int,
+    taught_by: Path | None,
+) -> Trained:
     catalog = catalog_of(data.rows)
+    teacher = None if taught_by is None else load_teacher(taught_by, data, catalog, config)
     rows = data.training_rows(config.folds, config.hold_out)
-    state, model, critics = _beginning(config, data, catalog, here)
-    origin = Origin(config.to_dict(), fingerprint(data.rows), here.world)
+    state, model, critics = _beginning(config, data, catalog, here, teacher)
+    told = data_fingerprint(config, data) + (teacher.key if teacher else "")
+    origin = Origin(config.to_dict(), told, here.world)
     folder = out / "checkpoint"
     found = find_checkpoint(folder)
     if found is not None:
@@ -109,9 +128,11 @@ def _run(config: TrainConfig, data: Dataset, out: Path, here: Processes, workers
             unusable.count(batch)
             # Seeded by the step, so that a resumed run draws the same dropout, views and masks.
             torch.manual_seed((config.seed * 1_000_003 + state.step) * here.world + here.rank)
-            terms = objective.terms(batch.to(here.device), state.step)
+            batch = batch.to(here.device)
+            targets = teacher.targets(batch.clip) if teacher else None
+            terms = objective.terms(batch, state.step, targets)
             loss = weighted(terms, config.loss)
-            figures = _figures({**terms, "loss": loss})
+            figures = figures_of({**terms, "loss": loss})
             if not math.isfinite(figures["loss"]):
                 raise TrainingFailed(_what_failed("loss", state.step, figures, batch, data, out))
 
@@ -147,6 +168,7 @@ def _run(config: TrainConfig, data: Dataset, out: Path, here: Processes, workers
                     )
                 if here.leads:
                     save_checkpoint(folder, state, origin)
+                here.meet()  # nobody may end, and so end the leader, before it has saved
             if stop and not last:
                 raise KeyboardInterrupt
     progress.close()
@@ -155,8 +177,13 @@ def _run(config: TrainConfig, data: Dataset, out: Path, here: Processes, workers
     return Trained(out=out, step=state.step, catalog=catalog)
 
 
+def data_fingerprint(config: TrainConfig, data: Dataset) -> str:
+    """Of all that this run takes from the rows."""
+    return fingerprint(data.rows, by_split=config.hold_out == OFFICIAL)
+
+
 def _beginning(
-    config: TrainConfig, data: Dataset, catalog: Catalog, here: Processes
+    config: TrainConfig, data: Dataset, catalog: Catalog, here: Processes, teacher: Teacher | None
 ) -> tuple[State, TracingModel, Critics]:
     """Weights, critics and moments before the first step; the same in every process."""
     torch.manual_seed(config.seed)
@@ -167,7 +194,8 @@ def _beginning(
         families=len(catalog.families),
     ).to(here.device)
     pages = len(numbered(row.page for row in data.rows))
-    critics = Critics(embedding_widths(model), pages, config.loss).to(here.device)
+    width = teacher.width if teacher else 0
+    critics = Critics(embedding_widths(model), pages, config.loss, width).to(here.device)
     optimiser = torch.optim.AdamW(
         [*model.parameters(), *critics.parameters()],
         lr=config.optimiser.rate,
@@ -209,7 +237,7 @@ def _clip(module: nn.Module, most: float) -> float:
     return float(nn.utils.clip_grad_norm_(learned, most)) if learned else 0.0
 
 
-def _figures(terms: dict[str, Tensor]) -> dict[str, float]:
+def figures_of(terms: dict[str, Tensor]) -> dict[str, float]:
     """All terms as numbers; a GPU is asked for them once."""
     values = torch.stack([value.detach().float() for value in terms.values()]).tolist()
     return {name: round(value, 4) for name, value in zip(terms, values, strict=True)}

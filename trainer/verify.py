@@ -27,7 +27,7 @@ from trainer.dataset import Dataset
 from trainer.evaluate import load_fold
 from trainer.export import write_bundle
 from trainer.figures import VERDICT_S, View, measures
-from trainer.judge import Run, hear, heard_over
+from trainer.judge import Run, hear, heard_over, load_run
 from trainer.judgements import UNKNOWN, Judgements, joined, read_judgements
 from trainer.manifest import DataError
 from trainer.report import JUDGEMENTS
@@ -84,17 +84,19 @@ def verify(
     fits = _fits(evaluation)
     traced: dict[str, list[Judgements]] = {line: [] for line in lines}
     expected: dict[str, list[Judgements]] = {line: [] for line in lines}
-    for fold in (load_fold(data, path) for path in runs):
+    for path in runs:
+        fold = load_fold(data, path)
+        run = load_run(path, data)
         number, train, test = fold.split.fold, fold.split.train, fold.split.test
         cache = evaluation / f"heard-fold{number}.safetensors"
-        heard = hear(fold.run, data, train, test, cache)
+        heard = hear(run, data, train, test, cache)
         place = {clip.sha256: i for i, clip in enumerate(judged.clips) if clip.fold == number}
         chosen = [i for i in test if data.rows[i].sha256 in place][:most]
         mine = judged.select([place[data.rows[i].sha256] for i in chosen])
         with tempfile.TemporaryDirectory(prefix="streamtrace-verify-") as scratch:
             bundle = Path(scratch) / "bundle"
-            heads = {**fold.run.tensors, **heard.gallery}
-            write_fold_bundle(bundle, fold.run, heads, heard.taught, *fits[number])
+            heads = {**run.tensors, **heard.gallery}
+            write_fold_bundle(bundle, run, heads, heard.taught, *fits[number])
             for line in lines:
                 clips = [heard_over(data, i, line) for i in chosen]
                 results = trace_clips(clips, bundle, Path(scratch) / line)

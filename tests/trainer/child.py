@@ -18,7 +18,12 @@ from trainer.train import train
 
 
 def die(event: str, number: int, signal_number: int) -> None:
-    """Send ourselves a signal in the midst of a step, or of the swap behind a checkpoint."""
+    """Send ourselves a signal in the midst of a step, or of the swap behind a checkpoint.
+
+    Of several processes only the last does, which is not the one that saves.
+    """
+    if int(os.environ.get("RANK", "0")) + 1 != int(os.environ.get("WORLD_SIZE", "1")):
+        return
     seen = 0
 
     def count(*_: object) -> None:

@@ -245,3 +245,8 @@ def test_a_fingerprint_changes_with_what_training_takes_from_a_row() -> None:
     ):
         assert fingerprint(other) != base
     assert base == fingerprint([row(licence="other"), row(page="page-1", path="moved.wav")])
+    moved = [row(split="eval"), row(page="page-1")]
+    assert base == fingerprint(moved)  # whose split no fold looks at
+    assert fingerprint(moved, by_split=True) != fingerprint(
+        [row(), row(page="page-1")], by_split=True
+    )

@@ -32,7 +32,7 @@ from trainer.sampling import Shares
         ("[batch]\nshortest_s = 9.0\nvaried = true", r"shortest_s=9.0: want at most crop_s=2.88"),
         ("[batch]\ndelayed = 1.5", r"batch.delayed=1.5: want a share between 0 and 1"),
         ("[batch]\nlatest_s = -1.0", r"batch.latest_s=-1.0: want 0 or more"),
-        ("hold_out = 3", r"hold_out=3: want -2 to 2"),
+        ("hold_out = 3", r"hold_out=3: want -3 to 2"),
         ("[loss]\nn_pear = 1.0", r"loss.n_pear: no such key; known"),
         ("[loss]\ncontrast = -1.0", r"loss.contrast=-1.0: want 0 or more"),
         ("[loss]\ncontrast_temperature = 0.0", r"loss.contrast_temperature=0: want more than 0"),

@@ -16,7 +16,8 @@ from trainer.config import LossConfig, read_config
 from trainer.critics import Critics
 from trainer.loss import oc_softmax_loss, spoof_losses
 from trainer.model import Scores, TracingModel
-from trainer.objective import Labels, Objective, call_terms, embedding_widths, unmoved, weighted
+from trainer.objective import Objective, embedding_widths, weighted
+from trainer.pooled_objective import Labels, call_terms, unmoved
 
 SMOKE = read_config(Path(__file__).parents[2] / "trainer" / "configs" / "smoke.toml")
 PAGES = 4

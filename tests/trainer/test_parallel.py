@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 
 from streamtrace.errors import SettingsError
-from tests.trainer.runs import ALL_ON, child, prepared, smoke, tensors
+from tests.trainer.runs import ALL_ON, assert_same, child, prepared, smoke, tensors
 from trainer.arithmetic import Autocast
 from trainer.batches import numbered
 from trainer.catalog import catalog_of
@@ -26,20 +27,54 @@ LOSS = {key: value for key, value in ALL_ON["loss"].items() if key != "robust"}
 CONFIG = smoke({"optimiser": {"steps": 3}, "loss": LOSS, "batch": {"size": 16, "crop_s": 0.96}})
 
 
-def test_two_processes_are_one_that_averages(tmp_path: Path) -> None:
-    folder = prepared(tmp_path)
-    ran = child(folder, tmp_path / "run", CONFIG, launcher=TORCHRUN)
-    assert ran.returncode == 0, ran.stdout
-    state = json.loads((tmp_path / "run/checkpoint/state.json").read_text())
-    assert (state["step"], state["processes"]) == (3, 2)
-    assert len((tmp_path / "run/log.jsonl").read_text().splitlines()) == 3  # one process writes
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepared(tmp_path_factory.mktemp("data"))
 
-    data = Dataset.load(folder)
-    want = by_hand(data)
+
+@pytest.fixture(scope="module")
+def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two processes that nothing disturbed.
+
+    Both hold the same weights to the last bit, or it would have failed when it saved.
+    """
+    out = tmp_path_factory.mktemp("whole")
+    ran = child(folder, out, CONFIG, launcher=TORCHRUN)
+    assert ran.returncode == 0, ran.stdout
+    return out
+
+
+def steps_and_processes(out: Path) -> tuple[int, int]:
+    state = json.loads((out / "checkpoint/state.json").read_text())
+    return state["step"], state["processes"]
+
+
+def test_two_processes_are_one_that_averages(folder: Path, whole: Path) -> None:
+    assert steps_and_processes(whole) == (3, 2)
+    assert len((whole / "log.jsonl").read_text().splitlines()) == 3  # one process writes
+    want = by_hand(Dataset.load(folder))
     for name, value in want.items():
         torch.testing.assert_close(
-            torch.as_tensor(tensors(tmp_path / "run")[f"model {name}"]), value, msg=name
+            torch.as_tensor(tensors(whole)[f"model {name}"]), value, msg=name
         )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)  # two starts of two processes, on a machine that may be busy
+def test_two_processes_stop_together_and_go_on_as_two_alone(
+    folder: Path, whole: Path, tmp_path: Path
+) -> None:
+    # The one that does not save is asked to stop in step 1; step 2 tells the other.
+    asked = child(folder, tmp_path, CONFIG, "step", 1, int(signal.SIGINT), launcher=TORCHRUN)
+    assert asked.returncode != 0, asked.stdout
+    assert steps_and_processes(tmp_path) == (2, 2)
+    with pytest.raises(SettingsError, match=r"differs in processes \(2, now 1\)"):
+        train(CONFIG, Dataset.load(folder), tmp_path)
+    assert steps_and_processes(tmp_path) == (2, 2)
+    resumed = child(folder, tmp_path, CONFIG, launcher=TORCHRUN)
+    assert resumed.returncode == 0, resumed.stdout
+    assert steps_and_processes(tmp_path) == (3, 2)
+    assert_same(whole, tmp_path)
 
 
 def by_hand(data: Dataset) -> dict[str, torch.Tensor]:
@@ -94,8 +129,8 @@ def test_alone_there_is_nothing_to_add_up() -> None:
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK", "nobody")
     with pytest.raises(SettingsError, match="RANK, WORLD_SIZE, LOCAL_RANK: want whole numbers"):
-        train(CONFIG, Dataset.load(prepared(tmp_path)), tmp_path / "run")
+        train(CONFIG, Dataset.load(folder), tmp_path / "run")
