@@ -19,8 +19,10 @@ WINDOW_SAMPLES = 400  # 25 ms
 SHIFT_SAMPLES = 160  # 10 ms
 FFT_SAMPLES = 512
 BINS = FFT_SAMPLES // 2  # 31 Hz to 8 kHz: nothing that is measured reads a constant offset
+LOW_BINS = BINS // 2  # up to 4 kHz: where every telephone line carries
 BLOCK_SAMPLES = 40  # 2.5 ms; half a window and a quarter of a shift are whole multiples of it
 PHASE_FLOOR = 1e-12  # power below which a phase is rounding noise: the unit of `Spectra.power`
+FULL_SCALE = 32_768  # audio is measured as if it had come in 16 bits, as nearly all of it did
 
 # Every telephone line carries this band, so a frame's level is measured in it alone: measured over
 # all bands, a narrowband line would look like a quieter one.
@@ -51,10 +53,11 @@ def folded_matrices() -> tuple[Float32s, Float32s]:
     Seen from there, the real part of a spectrum needs only sums of samples equally far away, the
     imaginary part only differences: half the arithmetic. Phases differ from those seen from the
     window's beginning by a constant for each bin, which no difference between windows hears.
+    Samples come as whole numbers, powers leave in units of PHASE_FLOOR.
     """
     after = np.arange(WINDOW_SAMPLES // 2) + 0.5  # samples behind the centre
     window = 0.5 + 0.5 * np.cos(2 * np.pi * after / WINDOW_SAMPLES)
-    scale = PHASE_FLOOR**-0.5 / np.sqrt(2 * window.sum())
+    scale = PHASE_FLOOR**-0.5 / FULL_SCALE / np.sqrt(2 * window.sum())
     angle = 2 * np.pi * np.outer(after, bins()) / FFT_SAMPLES
     halves = (np.cos(angle), -np.sin(angle))
     cosine, sine = ((scale * window[:, None] * half).astype(np.float32) for half in halves)
@@ -89,8 +92,8 @@ class Spectra(NamedTuple):
     real: Tensor  # [B, M, BINS]
     imaginary: Tensor  # [B, M, BINS]
     power: Tensor  # [B, M, BINS] of these, in units of PHASE_FLOOR
-    real_between: Tensor  # [B, M - 2, BINS]: the window 5 ms behind the second, and so on
-    imaginary_between: Tensor  # [B, M - 2, BINS]
+    real_between: Tensor  # [B, M - 2, LOW_BINS]: the window 5 ms behind the second, and so on
+    imaginary_between: Tensor  # [B, M - 2, LOW_BINS]
 
 
 class Spectrum(nn.Module):
@@ -117,7 +120,7 @@ class Spectrum(nn.Module):
         count = blocks.shape[1] // 4 - 1  # M
         real, imaginary = self._windows(blocks, mirrored, 0, count)
         # Nothing reads the first window between, and there is none behind the last.
-        between = self._windows(blocks, mirrored, 6, count - 2)
+        between = self._windows(blocks, mirrored, 6, count - 2, bins=LOW_BINS)
         return Spectra(real, imaginary, real * real + imaginary * imaginary, *between)
 
     def power(self, pcm: Tensor) -> Tensor:
@@ -127,9 +130,9 @@ class Spectrum(nn.Module):
         return real * real + imaginary * imaginary
 
     def _windows(
-        self, blocks: Tensor, mirrored: Tensor, first: int, count: int
+        self, blocks: Tensor, mirrored: Tensor, first: int, count: int, *, bins: int = BINS
     ) -> tuple[Tensor, Tensor]:
-        """Real and imaginary spectra [B, count, BINS] of the windows that begin at blocks `first`,
+        """Real and imaginary spectra [B, count, bins] of the windows that begin at blocks `first`,
         `first + 4`, ...
 
         A window is ten blocks, its centre between the fifth and the sixth. All windows' halves are
@@ -141,11 +144,15 @@ class Spectrum(nn.Module):
         shape = (blocks.shape[0], count, WINDOW_SAMPLES // 2)
         far = blocks.index_select(1, behind).reshape(shape)
         near = mirrored.index_select(1, before).reshape(shape)
-        return (far + near) @ self.cosine, (far - near) @ self.sine
+        return (far + near) @ self.cosine[:, :bins], (far - near) @ self.sine[:, :bins]
 
     def _blocks(self, pcm: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, T] -> blocks of 2.5 ms [B, T / 40, 40], and each of them backwards."""
-        blocks = pcm.reshape(pcm.shape[0], -1, BLOCK_SAMPLES)
+        """[B, T] -> blocks of 2.5 ms [B, T / 40, 40] of whole numbers, and each of them backwards.
+
+        Where a band is empty, as above 4 kHz behind a telephone line, phases are those of whatever
+        noise is left: of 16 bits, or of a resampler that works in floats. Rounded, it is the same.
+        """
+        blocks = torch.round(pcm * FULL_SCALE).reshape(pcm.shape[0], -1, BLOCK_SAMPLES)
         return blocks, blocks @ self.mirror
 
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 from streamtrace.encoder.features import (
     BINS,
     FFT_SAMPLES,
+    LOW_BINS,
     PHASE_FLOOR,
     FeatureConfig,
     Spectra,
@@ -40,7 +41,7 @@ class SignatureConfig:
 
     wide_cepstra: int = 40  # over all bands
     low_cepstra: int = 20  # over the telephone band
-    bands: int = 40  # of phases and fine structure, 100 to 7,900 Hz
+    bands: int = 40  # of phases and fine structure, 100 to 7,900 Hz; over 5 ms the lower half
     order: int = 16  # of linear prediction
 
     @property
@@ -48,7 +49,12 @@ class SignatureConfig:
         """Numbers per frame."""
         cepstra = 4 * (self.wide_cepstra + self.low_cepstra)
         prediction = 2 * self.order + 2 if self.order else 0
-        return cepstra + 5 * self.bands + prediction
+        return cepstra + 4 * self.bands + self.low_bands + prediction
+
+    @property
+    def low_bands(self) -> int:
+        """Of the bands, those that a telephone line carries: up to 4 kHz."""
+        return self.bands // 2
 
 
 class Signature(nn.Module):
@@ -69,6 +75,7 @@ class Signature(nn.Module):
         for name, matrix in (
             ("cepstra", cepstra),
             ("bands", bands),
+            ("low_bands", 0.5 * bands[:LOW_BINS, : config.low_bands]),  # of two sums
             ("rough", rough_matrix()),
             ("near_lags", unit * lag_matrix(np.arange(config.order + 1))),
             ("far_lags", unit * lag_matrix(np.append(far, 0))),  # the last is the energy
@@ -78,6 +85,7 @@ class Signature(nn.Module):
             self.register_buffer(name, whole, persistent=False)
         self.cepstra: Tensor
         self.bands: Tensor
+        self.low_bands: Tensor
         self.rough: Tensor
         self.near_lags: Tensor
         self.far_lags: Tensor
@@ -109,7 +117,7 @@ class Signature(nn.Module):
         return frame_means(torch.cat([now, last.abs(), off.abs(), long.abs()], dim=-1))
 
     def _phases(self, spectra: Spectra) -> list[Tensor]:
-        """How evenly phases advance over 10 ms (level and scatter) and over 5 ms.
+        """How evenly phases advance over 10 ms (level and scatter) and, up to 4 kHz, over 5 ms.
 
         A steady sinusoid turns by the same angle from frame to frame: the cosine of the second
         difference is 1; for noise its mean is 0. The first frame is of no use here.
@@ -123,8 +131,9 @@ class Signature(nn.Module):
         before, now = (whole[0][:, 1:-1], whole[1][:, 1:-1]), (whole[0][:, 2:], whole[1][:, 2:])
         x, y = turn(before, now)  # over 10 ms
         steady, scatter = turn((x[:, :-1], y[:, :-1]), (x[:, 1:], y[:, 1:]))
-        first_x, first_y = turn(before, between)  # over the first 5 ms
-        second_x, second_y = turn(between, now)  # and the other
+        low_before, low_now = ((x[..., :LOW_BINS], y[..., :LOW_BINS]) for x, y in (before, now))
+        first_x, first_y = turn(low_before, between)  # over the first 5 ms
+        second_x, second_y = turn(between, low_now)  # and the other
         # Two 5-ms second differences end with and just before each 10-ms window; both compare the
         # first half's turn, with the half behind it and with the half before it.
         quick = first_x[:, 1:] * (second_x[:, 1:] + second_x[:, :-1])
@@ -132,7 +141,7 @@ class Signature(nn.Module):
         return [
             frame_sums(steady) @ self.bands,
             frame_sums(scatter.abs()) @ self.bands,
-            frame_sums(quick) @ (0.5 * self.bands),
+            frame_sums(quick) @ self.low_bands,
         ]
 
     def _fine(self, power: Tensor) -> list[Tensor]:
