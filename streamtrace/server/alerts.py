@@ -11,17 +11,16 @@ from pydantic import BaseModel
 
 from streamtrace.alerts.alert import Wish
 from streamtrace.errors import AlertConflict, StoreFailed
-from streamtrace.events.alerts import Alert, AlertAction, AlertState, Severity
-from streamtrace.events.wire import padded
-from streamtrace.server.alert_book import Wanted
-from streamtrace.server.alert_views import (
+from streamtrace.events.alert_views import (
     AlertDecision,
     AlertPage,
     AlertView,
     AuditTrail,
-    alert_view,
-    audit_view,
 )
+from streamtrace.events.alerts import Alert, AlertAction, AlertState, Severity
+from streamtrace.events.wire import padded
+from streamtrace.server.alert_book import Wanted
+from streamtrace.server.alert_views import alert_view, audit_view
 from streamtrace.server.problems import RETRY_AFTER_S, Refusal
 from streamtrace.server.query import whole_number
 from streamtrace.server.state import ServerState

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+from streamtrace.events.views import CallState
 from streamtrace.server.live_call import LiveCall
-from streamtrace.server.views import CallState
 from streamtrace.sinks.changes import Changes
 
 

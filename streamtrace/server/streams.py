@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 from streamtrace.errors import StoreFailed
 from streamtrace.events.alert_wire import feed_heartbeat
 from streamtrace.events.log import WireEvent
+from streamtrace.events.views import CallsFrame, CallState, FeedHeartbeat
 from streamtrace.events.wire import CALL_ENDED, HeartbeatEvent, heartbeat
 from streamtrace.ports import Clock
 from streamtrace.server.alert_desk import AlertDesk
@@ -23,7 +24,6 @@ from streamtrace.server.archive import KnownCall
 from streamtrace.server.problems import UNREADABLE, Refusal
 from streamtrace.server.query import whole
 from streamtrace.server.state import ServerState
-from streamtrace.server.views import CallsFrame, CallState, FeedHeartbeat
 from streamtrace.sinks.changes import ChangeReader
 from streamtrace.sinks.channel import EventChannel, SlowReader
 from streamtrace.sinks.sse import MEDIA_TYPE, sse_message

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import SecretStr
 
 from streamtrace.errors import CallRejected
-from streamtrace.ice_hosts import LOOPBACK_HOSTS, is_loopback
+from streamtrace.ice_hosts import LOOPBACK_HOSTS
+from streamtrace.loopback import is_loopback
 from streamtrace.server.credentials import require_token
 from streamtrace.server.ice_links import ice_links
 from streamtrace.server.problems import Refusal, problem, rejection
