@@ -40,6 +40,14 @@ PEOPLE_DO = (
     AlertAction.RESOLVE,
 )
 PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
+ETAGGED: dict[str, Any] = {
+    "headers": {
+        "ETag": {
+            "schema": {"type": "string"},
+            "description": "Its version, which a decision names in `If-Match`.",
+        }
+    }
+}
 
 
 def routes(state: ServerState) -> APIRouter:
@@ -58,7 +66,7 @@ def routes(state: ServerState) -> APIRouter:
         alerts.get_alert,
         methods=["GET"],
         response_model=AlertView,
-        responses={404: PROBLEM, 503: PROBLEM},
+        responses={200: ETAGGED, 404: PROBLEM, 503: PROBLEM},
     )
     router.add_api_route(
         "/{alert_id}/audit",
@@ -75,7 +83,8 @@ def routes(state: ServerState) -> APIRouter:
             operation_id=f"{action.value}_alert",
             summary=f"{action.value.capitalize()} an alert",
             response_model=AlertView,
-            responses={status: PROBLEM for status in (404, 409, 412, 422, 428, 503)},
+            responses={200: ETAGGED}
+            | {status: PROBLEM for status in (404, 409, 412, 422, 428, 503)},
         )
     return router
 

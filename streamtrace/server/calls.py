@@ -43,6 +43,7 @@ def routes(state: ServerState) -> APIRouter:
         methods=["POST"],
         status_code=201,
         response_model=AnnouncedView,
+        openapi_extra={"security": [{}, {"ingest_token": []}]},
         responses={401: PROBLEM, 409: PROBLEM, 422: PROBLEM, 503: PROBLEM},
     )
     router.add_api_route(
