@@ -7,30 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from websockets.asyncio.client import ClientConnection
 
-from streamtrace.audio.pcm16 import encode_pcm16
 from streamtrace.client import Backoff, CallsChanged, Client, Conflict, RequestRefused
-from streamtrace.demo.render import CLIPS
 from streamtrace.events.alert_wire import AlertOpenedEvent, AlertUpdatedEvent
 from streamtrace.events.alerts import AlertState, Disposition
 from streamtrace.events.views import CallState
 from streamtrace.events.wire import CallEndedEvent, CallScoreEvent, CallStartedEvent
-from streamtrace.sources.file import decode_mono
-from streamtrace.values import SAMPLE_RATE_HZ, Leg
+from streamtrace.values import Leg
+from tests.client.speaking import MILD, PIECE, VOICE, speak
 from tests.live_server import live_server
 from tests.server.peers import place_pcm, ws
-
-# Seconds of a synthetic voice, which a mild policy takes for one.
-VOICE = encode_pcm16(decode_mono(CLIPS / "espeak-formant.opus")[: 4 * SAMPLE_RATE_HZ])
-MILD = {"false_alarms_per_100_calls": 25}
-PIECE = 640 * 10
-
-
-async def speak(call: ClientConnection) -> None:
-    """Faster than live, what a mild policy takes for synthetic."""
-    for start in range(0, len(VOICE), PIECE):
-        await call.send(VOICE[start : start + PIECE])
 
 
 @asynccontextmanager

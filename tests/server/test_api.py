@@ -18,7 +18,7 @@ from starlette.routing import WebSocketRoute
 
 from streamtrace.server.api.__main__ import COMMITTED, described, documents, text_of
 from streamtrace.server.api.channels import CHANNELS, Carrier
-from tests.client.test_client import speak
+from tests.client.speaking import MILD, speak
 from tests.live_server import live_server
 from tests.server.peers import http, messages, ws
 
@@ -149,9 +149,8 @@ def test_operations_have_names_of_their_own_and_say_how_they_refuse(openapi: Doc
 
 async def test_what_is_sent_is_what_is_written(openapi: Document, asyncapi: Document) -> None:
     """A real call with an alert: its events, frames, pages and refusals."""
-    mild = {"false_alarms_per_100_calls": 25}
     async with (
-        live_server(alerts=mild, ring_ms=60_000, heartbeat_s=0.2, feed_interval_s=0.05) as url,
+        live_server(alerts=MILD, ring_ms=60_000, heartbeat_s=0.2, feed_interval_s=0.05) as url,
         http(url) as client,
     ):
         assert (await client.get("/openapi.json")).json() == openapi
