@@ -59,7 +59,7 @@ class Feed(Generic[ItemT]):
         patience_s: float | None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        self.trouble: str | None = "not connected yet"
+        self.trouble: str | None = "connecting"
         self.connections = 0  # so far
         self._reader = reader
         self._backoff = backoff

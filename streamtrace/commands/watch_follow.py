@@ -28,6 +28,11 @@ class Following:
         """None while the server talks."""
         return self._calls.trouble
 
+    @property
+    def was_connected(self) -> bool:
+        """What is shown was true once."""
+        return self._calls.connections > 0
+
     async def run(self) -> None:
         """Until it is cancelled; raises where the server says no."""
         async with asyncio.TaskGroup() as group:

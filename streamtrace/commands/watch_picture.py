@@ -15,6 +15,7 @@ from streamtrace.events.payloads import CallScoreData
 from streamtrace.events.views import CallState, CallView, LegView
 from streamtrace.values import Verdict
 
+MOST_NAME = 28  # characters of a call's id
 MOST_CALLS = 200  # ended ones leave first
 OPEN = (AlertState.NEW, AlertState.ACKNOWLEDGED, AlertState.ESCALATED)
 
@@ -155,6 +156,12 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else "?" for one in text)
 
 
+def name_of(call_id: str, external_id: str | None) -> str:
+    """What a call is called where there is little room."""
+    name = printable(external_id or call_id)
+    return name if len(name) <= MOST_NAME else name[: MOST_NAME - 1] + "…"
+
+
 def _by_risk(call: CallView) -> tuple[bool, float]:
     is_over = call.state is CallState.ENDED
     return (is_over, 0.0 if is_over else -max(map(_risk, call.legs), default=0.0))
@@ -176,7 +183,7 @@ def _is_accused(call: CallView) -> bool:
 def _call_cells(call: CallView, leg: LegView | None, now: datetime) -> dict[str, tuple[str, str]]:
     style = "dim" if call.state is CallState.ENDED else ""
     cells = {
-        "call": printable(call.external_id or call.id),
+        "call": name_of(call.id, call.external_id),
         "line": printable(call.line or ""),
         "protocol": printable(call.protocol),
         "leg": leg.leg.value if leg else "",
@@ -208,7 +215,7 @@ def _alert_cells(fields: AlertFields) -> dict[str, tuple[str, str]]:
     return {
         "severity": (fields.severity.value, SEVERITY_STYLES[fields.severity]),
         "state": (fields.state.value, "bold" if is_new else ""),
-        "call": (printable(fields.external_id or fields.call_id), ""),
+        "call": (name_of(fields.call_id, fields.external_id), ""),
         "leg": (fields.leg.value, ""),
         "with": (printable(fields.assignee or ""), ""),
         "reason": (printable(fields.evidence.reason), "dim" if fields.is_withdrawn else ""),

@@ -129,7 +129,8 @@ class Watch(App[int]):
         """What there is now; ages go on by themselves."""
         trouble = self._following.trouble
         self._trouble.display = trouble is not None
-        self._trouble.update(Text(f"STALE: {printable(trouble or '')}; trying again"))
+        stale = "STALE: " if self._following.was_connected else ""
+        self._trouble.update(Text(f"{stale}{printable(trouble or '')}; trying"))
         summary = f"{self._client.url} · {self.picture.summary()}"
         self._summary.update(Text(summary, no_wrap=True))
         self._fill(self._calls, CALL_COLUMNS, self.picture.call_rows(datetime.now(UTC)))

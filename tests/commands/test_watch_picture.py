@@ -120,6 +120,8 @@ def test_live_calls_by_risk_and_ended_ones_by_time() -> None:
 def test_a_caller_s_id_cannot_paint() -> None:
     (row,) = shown(picture_of(call(1, external_id="[red]\x1b[2Jx")))
     assert row["call"] == "[red]?[2Jx"
+    (row,) = shown(picture_of(call(1, external_id="x" * 200)))
+    assert row["call"] == "x" * 27 + "…"
 
 
 def test_old_ended_calls_leave_and_live_ones_stay() -> None:
