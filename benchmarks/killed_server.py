@@ -17,6 +17,7 @@ from streamtrace.demo.local_server import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOK_S = 0.05  # between looks whether it answers
+START_WITHIN_S = 180.0  # on a machine that others load
 
 
 class KilledServer:
@@ -48,7 +49,7 @@ class KilledServer:
             stdout=DEVNULL,
             stderr=DEVNULL,
         )
-        async with http_client(self.url) as http, asyncio.timeout(60):
+        async with http_client(self.url) as http, asyncio.timeout(START_WITHIN_S):
             while True:
                 with suppress(httpx.HTTPError):
                     if (await http.get(f"{self.url}/readyz")).is_success:
