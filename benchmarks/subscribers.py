@@ -73,9 +73,7 @@ async def under_load(server: LocalServer, seconds: float, *, listened_to: bool) 
     try:
         await asyncio.sleep(SETTLE_S)
         if listened_to:
-            async with http_client(server.url) as http:
-                asked = endpoint(server.url, "/v1/calls", state="live", limit=CALLS)
-                ids = [call["id"] for call in (await http.get(asked)).json()["calls"]]
+            ids = await live_calls(server.url)
             listeners += [
                 asyncio.create_task(listening.follow(ids[number % len(ids)]))
                 for number in range(FOLLOWERS)
@@ -96,6 +94,15 @@ async def under_load(server: LocalServer, seconds: float, *, listened_to: bool) 
             task.cancel()
         await asyncio.wait([load, *listeners])
     return listening
+
+
+async def live_calls(url: str) -> list[str]:
+    """The ids of the calls that have come; on a loaded machine the first may be late."""
+    asked = endpoint(url, "/v1/calls", state="live", limit=CALLS)
+    async with http_client(url) as http, asyncio.timeout(60):
+        while not (ids := [call["id"] for call in (await http.get(asked)).json()["calls"]]):
+            await asyncio.sleep(SETTLE_S)
+    return ids
 
 
 async def count_frames(url: str, seconds: float) -> int:
