@@ -100,9 +100,10 @@ async def live_calls(url: str) -> list[str]:
     """The ids of the calls that have come; on a loaded machine the first may be late."""
     asked = endpoint(url, "/v1/calls", state="live", limit=CALLS)
     async with http_client(url) as http, asyncio.timeout(60):
-        while not (ids := [call["id"] for call in (await http.get(asked)).json()["calls"]]):
+        while True:
+            if ids := [call["id"] for call in (await http.get(asked)).json()["calls"]]:
+                return ids
             await asyncio.sleep(SETTLE_S)
-    return ids
 
 
 async def count_frames(url: str, seconds: float) -> int:
