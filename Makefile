@@ -5,6 +5,7 @@
 #   make check   format, lint, types, import contracts
 #   make bench   the benchmarks at quick settings
 #   make fuzz    coverage-guided fuzzing of every dialect             FUZZ_SECONDS=300  CODECS=…
+#   make api     write deploy/api anew: OpenAPI and AsyncAPI
 #   make fmt     rewrite the code in this project's format
 #   make clean   remove what these commands made, the environment too
 
@@ -37,7 +38,7 @@ DASHBOARD_SOURCES := $(wildcard streamtrace/dashboard/src/* streamtrace/dashboar
 	streamtrace/dashboard/*.json streamtrace/dashboard/*.ts streamtrace/dashboard/index.html)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz fmt clean
+.PHONY: help demo test check bench fuzz api fmt clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -70,6 +71,9 @@ fuzz: $(FUZZING)
 	  nice -n 19 $(BIN)/python -m tests.fuzz $$codec -set_cover_merge=1 tests/fuzz/corpus/$$codec $$found; \
 	  rm -r $$found; \
 	done
+
+api: $(SERVING)
+	@$(BIN)/python -m streamtrace.server.api
 
 fmt: $(DEVELOPING)
 	@$(BIN)/ruff check --select I --fix --quiet . && $(BIN)/ruff format --quiet .

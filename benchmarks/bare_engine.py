@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -19,19 +20,25 @@ from streamtrace.fusion.tracer import Answers, Tracer
 from streamtrace.settings import Settings
 from streamtrace.values import STEP_FRAMES, Leg, Step
 
+ACCUSED, ACCUSED_SPEECH_MS = 0.999, 3_000
+
 
 class SameAnswer:
     """A step runner that always says the same, of one voice that it never heard."""
 
     state_bytes_per_row = 0
 
-    def __init__(self, model: TraceModel) -> None:
+    def __init__(self, model: TraceModel, *, accuses: bool = False) -> None:
         rows = np.zeros(1, np.int64)
         tracer = Tracer(model, 1)
         sound = np.random.default_rng(0).standard_normal((1, STEP_FRAMES, model.width), np.float32)
         level = np.ones((1, STEP_FRAMES), np.float32)
         tracer.add(rows, rows, level > 0, sound, level, level)
         self._answer = tracer.answer(rows)
+        if accuses:  # with speech enough in each window to be evidence
+            self._answer.fused.spoof_probability[:] = ACCUSED
+            self._answer.fused.llr[:] = math.log(ACCUSED / (1 - ACCUSED))
+            self._answer.speech_ms[:] = ACCUSED_SPEECH_MS
 
     def reset(self, rows: Sequence[int] | Rows) -> None:
         """There is no memory."""
@@ -61,10 +68,10 @@ class StepsDropped(Call):
 class BareEngine(Engine):
     """An engine whose encoder has nothing to do, or is never asked."""
 
-    def __init__(self, settings: Settings, *, drop: bool) -> None:
+    def __init__(self, settings: Settings, *, drop: bool, accuse: bool = False) -> None:
         super().__init__(settings.model, slots=settings.slots, workers=settings.workers)
         self.encoder = Encoder(
-            SameAnswer(self.bundle.trace_model),
+            SameAnswer(self.bundle.trace_model, accuses=accuse),
             slots=settings.slots,
             workers=settings.workers,
             now=self.clock.now,

@@ -1,8 +1,9 @@
 """The real server without the network's arithmetic: what all the rest of it costs.
 
-`python -m benchmarks.bare_server [--port N] [--drop]`: each step is answered with the same answer
-at once, so that decisions are made and told. With `--drop` steps are cut and go no further: calls
-are received and decoded, and all they are told is their final.
+`python -m benchmarks.bare_server [--port N] [--drop | --accuse]`: each step is answered with the
+same answer at once, so that decisions are made and told. With `--drop` steps are cut and go no
+further: calls are received and decoded, and all they are told is their final. With `--accuse` the
+answer is that the voice is synthetic, so that calls bring alerts.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from streamtrace.server.run import spare_what_is_loaded
 from streamtrace.settings import Settings, load_settings
 
 
-async def serve(settings: Settings, *, drop: bool) -> None:
+async def serve(settings: Settings, *, drop: bool, accuse: bool) -> None:
     """Until SIGTERM or Ctrl-C."""
     from benchmarks.bare_engine import BareEngine
     from streamtrace.server.serving import serve_until
@@ -41,7 +42,7 @@ async def serve(settings: Settings, *, drop: bool) -> None:
             settings,
             listener,
             on_ready=ready,
-            engine=BareEngine(settings, drop=drop),
+            engine=BareEngine(settings, drop=drop, accuse=accuse),
             audiosocket=audiosocket,
         )
 
@@ -57,11 +58,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bare_server")
     parser.add_argument("--port", type=int)
     parser.add_argument("--drop", action="store_true", help="steps are cut, and go no further")
+    parser.add_argument("--accuse", action="store_true", help="every voice is synthetic")
     given = parser.parse_args()
     settings = load_settings(port=given.port)
     configure_logging(settings.log_level, settings.log_format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, drop=given.drop))
+        runner.run(serve(settings, drop=given.drop, accuse=given.accuse))
 
 
 if __name__ == "__main__":

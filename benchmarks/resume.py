@@ -4,7 +4,7 @@
 on a real server, whose process is killed (SIGKILL) and started again on the same database. Each is
 followed over WebSocket, SSE and REST by turns; its reader hangs up at random and resumes by its
 cursor. In the end every reader must have every event that the database tells, once by id, in order,
-word for word, with one final a leg.
+word for word, with one final a leg; and so must every reader of the alerts that these calls bring.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from websockets.exceptions import WebSocketException
 from benchmarks.event_loop import run as run_loop
 from benchmarks.killed_server import KilledServer
 from benchmarks.report import Measured, Report, as_markdown, load_average
+from benchmarks.resume_alerts import READERS, AlertReaders
 from streamtrace.clients.endpoints import endpoint, http_client, open_websocket
 from streamtrace.clients.follow import EventJson
 
@@ -52,6 +53,9 @@ class Found:
     kills: int = 0
     repeated: int = 0  # events that came more than once
     down_s: list[float] = field(default_factory=list[float])  # from a kill to the next answer
+    alert_events: int = 0
+    alerts_taken: int = 0  # by a person
+    alert_connections: int = 0  # of all readers of their feed
     wrong: list[str] = field(default_factory=list[str])
 
 
@@ -67,6 +71,7 @@ class Chaos:
         self._found = Found()
         self._heard: dict[str, dict[str, EventJson]] = {}  # by call, then by the event's id
         self._in_order: dict[str, list[int]] = {}
+        self._alerts = AlertReaders(server.url, self._chance)
 
     async def run(self) -> Found:
         """All of it, to the comparison with what is kept."""
@@ -74,6 +79,7 @@ class Chaos:
         try:
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(self._watch(group))
+                following = group.create_task(self._alerts.run())
                 callers = [group.create_task(self._place_calls(n)) for n in range(CALLS)]
                 await self._kill_now_and_then()
                 for caller in callers:
@@ -81,7 +87,12 @@ class Chaos:
                 await asyncio.wait(callers)
                 await self._until_all_ended()
                 watching.cancel()
+                self._found.alert_events = await self._alerts.compare()
+                following.cancel()
             await self._compare()
+            self._found.wrong += self._alerts.wrong
+            self._found.alerts_taken = self._alerts.decided
+            self._found.alert_connections = self._alerts.connections
         finally:
             await self._server.stop(signal.SIGTERM)
         return self._found
@@ -267,6 +278,9 @@ def main() -> None:
             "hang_ups": "times",
             "kills": "times",
             "repeated": "events",
+            "alert_events": "events",
+            "alerts_taken": "alerts",
+            "alert_connections": "times",
         }.items()
     }
     wrong = Measured([float(len(found.wrong))], "findings")
@@ -275,6 +289,7 @@ def main() -> None:
         {
             "database": (given.database or "sqlite").partition(":")[0],
             "calls at once": CALLS,
+            "readers of alerts": READERS,
             "load average before": load,
         },
         {"lost_or_wrong": wrong, **counts, "down_s": Measured(found.down_s, "s")},

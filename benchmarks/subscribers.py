@@ -1,10 +1,10 @@
 """What those who listen cost, and how soon they hear: 500 subscribers of 100 live calls.
 
 `python -m benchmarks.subscribers [--seconds 20] [--json]`: a server without the network's
-arithmetic, 100 paced Twilio calls from a process of their own, and from this one 450 WebSockets
-that follow a call each and 50 that follow the feed of all; before them, the same calls with nobody
-listening. The time from an event's own `time`, when it was said, to here includes that it was kept
-before it was told.
+arithmetic, 100 paced Twilio calls from a process of their own, from this one 450 WebSockets that
+follow a call each, and from a third 50 that follow the feed of all, whose frames would keep this
+one from its clock; before them, the same calls with nobody listening. The time from an event's own
+`time`, when it was said, to here includes that it was kept before it was told.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
+from asyncio.subprocess import PIPE
 from datetime import datetime
 from time import time
 
@@ -35,7 +37,7 @@ class Listening:
         self._url = url
         self.is_counting = False
         self.late_ms: list[float] = []
-        self.frames = 0
+        self.frames_per_s = 0.0  # to each who watches the feed
         self.cpu_s = 0.0  # of the server, meanwhile
 
     async def follow(self, call_id: str) -> None:
@@ -47,11 +49,20 @@ class Listening:
                     said = json.loads(text)["time"]
                     self.late_ms.append(1000 * (now_s - datetime.fromisoformat(said).timestamp()))
 
-    async def watch(self) -> None:
-        """The feed of all calls."""
-        async with open_websocket(self._url, "/v1/calls") as socket:
-            async for _ in socket:
-                self.frames += self.is_counting
+    async def watch(self, seconds: float) -> None:
+        """The feed of all calls, from a process of its own."""
+        watching = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "benchmarks.subscribers"),
+            *("--watch", self._url, "--seconds", str(seconds)),
+            stdout=PIPE,
+        )
+        try:
+            told, _ = await watching.communicate()
+            self.frames_per_s = int(told) / seconds / WATCHERS
+        finally:
+            if watching.returncode is None:
+                watching.kill()
+                await watching.wait()
 
 
 async def under_load(server: LocalServer, seconds: float, *, listened_to: bool) -> Listening:
@@ -62,14 +73,12 @@ async def under_load(server: LocalServer, seconds: float, *, listened_to: bool) 
     try:
         await asyncio.sleep(SETTLE_S)
         if listened_to:
-            async with http_client(server.url) as http:
-                asked = endpoint(server.url, "/v1/calls", state="live", limit=CALLS)
-                ids = [call["id"] for call in (await http.get(asked)).json()["calls"]]
+            ids = await live_calls(server.url)
             listeners += [
                 asyncio.create_task(listening.follow(ids[number % len(ids)]))
                 for number in range(FOLLOWERS)
             ]
-            listeners += [asyncio.create_task(listening.watch()) for _ in range(WATCHERS)]
+            listeners.append(asyncio.create_task(listening.watch(seconds + SETTLE_S)))
         await asyncio.sleep(SETTLE_S)
         before = CpuUsed.of(server.pid)
         listening.is_counting = True
@@ -78,11 +87,41 @@ async def under_load(server: LocalServer, seconds: float, *, listened_to: bool) 
         used = CpuUsed.of(server.pid).since(before)
         listening.cpu_s = (used.loop_s + used.others_s) / used.at_s * seconds
         await load
+        if listened_to:
+            await listeners[-1]
     finally:
         for task in (load, *listeners):
             task.cancel()
         await asyncio.wait([load, *listeners])
     return listening
+
+
+async def live_calls(url: str) -> list[str]:
+    """The ids of the calls that have come; on a loaded machine the first may be late."""
+    asked = endpoint(url, "/v1/calls", state="live", limit=CALLS)
+    async with http_client(url) as http, asyncio.timeout(60):
+        while True:
+            if ids := [call["id"] for call in (await http.get(asked)).json()["calls"]]:
+                return ids
+            await asyncio.sleep(SETTLE_S)
+
+
+async def count_frames(url: str, seconds: float) -> int:
+    """What all who watch the feed are told in that time."""
+    frames = 0
+
+    async def watch() -> None:
+        nonlocal frames
+        async with open_websocket(url, "/v1/calls", headers={}) as socket:
+            async for _ in socket:
+                frames += 1
+
+    watching = [asyncio.create_task(watch()) for _ in range(WATCHERS)]
+    await asyncio.wait(watching, timeout=seconds)
+    for task in watching:
+        task.cancel()
+    await asyncio.wait(watching)
+    return frames
 
 
 async def measure(seconds: float) -> Report:
@@ -106,7 +145,7 @@ async def measure(seconds: float) -> Report:
             "event_to_client_p50_ms": Measured([cuts[49]], "ms"),
             "event_to_client_p99_ms": Measured([cuts[98]], "ms"),
             "events_told": Measured([told], "events"),
-            "feed_frames": Measured([heard.frames], "frames"),
+            "feed_frames_per_s": Measured([heard.frames_per_s], "1/s"),
             "server_cores_alone": Measured([alone.cpu_s / seconds], "cores"),
             "server_cores_heard": Measured([heard.cpu_s / seconds], "cores"),
             "cpu_us_per_told": Measured([1e6 * (heard.cpu_s - alone.cpu_s) / told], "µs"),
@@ -120,7 +159,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.subscribers")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--watch", metavar="URL", help="only count the frames of its feed")
     given = parser.parse_args()
+    if given.watch:
+        print(run_loop(count_frames(given.watch, given.seconds)))
+        return
     told = run_loop(measure(given.seconds)).as_json()
     print(json.dumps(told, indent=2) if given.json else as_markdown(told))
 

@@ -146,11 +146,20 @@ def mic(
 @app.command()
 def watch(
     url: Annotated[str, typer.Argument(help="The server's base URL.")] = LOCAL_SERVER,
+    calls: Annotated[
+        str | None, typer.Option(metavar="ID", help="This one alone, by either of its ids.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Who works the alerts.", show_default="who is logged in")
+    ] = None,
 ) -> None:
-    """Show the live picture of a server in the terminal."""
+    """Show the live picture of a server in the terminal; as lines of JSON elsewhere.
+
+    Keys: j and k move, Tab changes the table; a acknowledges, e escalates, d dismisses an alert.
+    """
     from streamtrace.commands import watch as command
 
-    _exit(command.run(url))
+    _exit(command.run(url, call=calls, actor=name))
 
 
 @app.command()

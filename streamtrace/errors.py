@@ -16,7 +16,11 @@ StreamTraceError
 ├── AlertConflict           an alert's state does not allow this             HTTP 409
 │   ├── AlertStale          the alert was changed meanwhile                  HTTP 412
 │   └── AlertIncomplete     a note, disposition or name is missing           HTTP 422
-└── CallFailed              a placed call came to nothing                    exit 1
+├── CallFailed              a placed call came to nothing                    exit 1
+├── Unreachable             a client's server does not answer                exit 1
+├── AnswerUnreadable        a client's server says what it cannot read       exit 1
+└── RequestRefused          a client's server said no                        exit 1
+    └── Conflict            the alert is not as it was looked at             exit 1
 """
 
 from __future__ import annotations
@@ -120,3 +124,31 @@ class AlertIncomplete(AlertConflict):
 
 class CallFailed(StreamTraceError):
     """A call placed as a client came to nothing."""
+
+
+class Unreachable(StreamTraceError):
+    """No server answers there, or has for longer than its client is patient."""
+
+
+class AnswerUnreadable(StreamTraceError):
+    """The server says what this version cannot read."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} of this server cannot be read: use its version of streamtrace")
+
+
+class RequestRefused(StreamTraceError):
+    """The server said no, with this HTTP status."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"{detail} (HTTP {status})")
+        self.status = status
+        self.detail = detail
+
+
+class Conflict(RequestRefused):
+    """Somebody was first, or the alert's state does not allow it; `version` is the one it has."""
+
+    def __init__(self, status: int, detail: str, version: int | None) -> None:
+        super().__init__(status, detail)
+        self.version = version

@@ -41,16 +41,3 @@ def offer_hosts(hosts: tuple[str, ...] | None) -> Generator[None]:
         yield
     finally:
         _chosen.reset(token)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` can only be reached from this machine; names other than localhost cannot tell.
-
-    An mDNS name is not loopback: resolving it needs the network.
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -1,16 +1,20 @@
-"""The frozen values that travel between the parts, with their units in their names."""
+"""The frozen values that travel between the parts, with their units in their names.
+
+Nothing here imports numpy: what is said over the wire is read where there is none.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-Float32s: TypeAlias = npt.NDArray[np.float32]
-Bools: TypeAlias = npt.NDArray[np.bool_]
+Float32s: TypeAlias = "npt.NDArray[np.float32]"
+Bools: TypeAlias = "npt.NDArray[np.bool_]"
 
 SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 640  # one encoder output: 40 ms
@@ -238,7 +242,7 @@ class Decision:
 
 def _ranked(shares: Float32s, most: int | None, digits: int | None) -> list[tuple[int, float]]:
     """Indices and shares by falling share, ties by index; the last index survives the cut."""
-    order = np.argsort(-shares, kind="stable")
+    order = (-shares).argsort(kind="stable")
     unknown = len(shares) - 1
     if most is not None and unknown > most:
         order = order[: most + 1]

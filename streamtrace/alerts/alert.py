@@ -21,6 +21,8 @@ from streamtrace.alerts.watch import (
 )
 from streamtrace.errors import AlertConflict, AlertIncomplete, AlertStale
 from streamtrace.events.alerts import (
+    MOST_NAME,
+    MOST_NOTE,
     Alert,
     AlertAction,
     AlertState,
@@ -29,8 +31,6 @@ from streamtrace.events.alerts import (
 )
 
 POLICY = "policy"  # the actor where no person is
-MOST_NOTE = 4_000  # characters
-MOST_NAME = 200
 
 # From which states a person may do what, and where it leads; None leaves the state as it is.
 WORKFLOW: dict[AlertAction, tuple[frozenset[AlertState], AlertState | None]] = {

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from streamtrace.errors import CallFailed
-from streamtrace.ice_hosts import is_loopback
+from streamtrace.loopback import is_loopback
 
 REQUEST_TIMEOUT_S = 10.0
 

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from streamtrace.values import Leg, ModelRef, SourceShare
 
+MOST_NOTE = 4_000  # characters
+MOST_NAME = 200
+
 
 class Severity(StrEnum):
     """How rarely a human call brings as much evidence; `low` is at the policy's own level."""

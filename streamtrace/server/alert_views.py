@@ -1,61 +1,14 @@
-"""What the REST interface says about alerts, and what it takes from people."""
+"""Alerts and their audit as the REST interface says them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
-
-from streamtrace.alerts.alert import MOST_NAME, MOST_NOTE, possible
-from streamtrace.events.alert_wire import AlertFields, fields_of
-from streamtrace.events.alerts import Alert, AlertAction, AlertState, AuditEntry, Disposition
+from streamtrace.alerts.alert import possible
+from streamtrace.events.alert_views import AlertView, AuditView
+from streamtrace.events.alert_wire import fields_of
+from streamtrace.events.alerts import Alert, AuditEntry
 from streamtrace.events.wire import stamp
-
-
-class AlertView(AlertFields, frozen=True):
-    """An alert as it is now; `actions` is what may be done to it."""
-
-    id: str
-    actions: list[AlertAction]
-
-
-class AlertPage(BaseModel, frozen=True):
-    """Alerts, those of the newest calls first."""
-
-    alerts: list[AlertView]
-    next: str | None = Field(None, description="Ask with `after` this for older ones.")
-    sequence: str = Field(
-        description="The feed's newest when this was asked: follow it with `after` this."
-    )
-
-
-class AuditView(BaseModel, frozen=True):
-    """Who did what to which version, and what it was before and after."""
-
-    version: int = Field(description="That it led to.")
-    at: str = Field(json_schema_extra={"format": "date-time"})
-    actor: str
-    action: AlertAction
-    before: AlertState | None
-    after: AlertState
-    assignee: str | None
-    disposition: Disposition | None
-    note: str | None
-
-
-class AuditTrail(BaseModel, frozen=True):
-    """All that was done to an alert, oldest first."""
-
-    entries: list[AuditView]
-
-
-class AlertDecision(BaseModel, frozen=True, extra="forbid"):
-    """What a person does. Whoever dismisses says why, in `note`."""
-
-    actor: str = Field(min_length=1, max_length=MOST_NAME)
-    assignee: str | None = Field(None, max_length=MOST_NAME)
-    disposition: Disposition | None = None
-    note: str | None = Field(None, max_length=MOST_NOTE)
 
 
 def alert_view(alert: Alert) -> AlertView:

@@ -11,17 +11,16 @@ from pydantic import BaseModel
 
 from streamtrace.alerts.alert import Wish
 from streamtrace.errors import AlertConflict, StoreFailed
-from streamtrace.events.alerts import Alert, AlertAction, AlertState, Severity
-from streamtrace.events.wire import padded
-from streamtrace.server.alert_book import Wanted
-from streamtrace.server.alert_views import (
+from streamtrace.events.alert_views import (
     AlertDecision,
     AlertPage,
     AlertView,
     AuditTrail,
-    alert_view,
-    audit_view,
 )
+from streamtrace.events.alerts import Alert, AlertAction, AlertState, Severity
+from streamtrace.events.wire import padded
+from streamtrace.server.alert_book import Wanted
+from streamtrace.server.alert_views import alert_view, audit_view
 from streamtrace.server.problems import RETRY_AFTER_S, Refusal
 from streamtrace.server.query import whole_number
 from streamtrace.server.state import ServerState
@@ -41,6 +40,14 @@ PEOPLE_DO = (
     AlertAction.RESOLVE,
 )
 PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
+ETAGGED: dict[str, Any] = {
+    "headers": {
+        "ETag": {
+            "schema": {"type": "string"},
+            "description": "Its version, which a decision names in `If-Match`.",
+        }
+    }
+}
 
 
 def routes(state: ServerState) -> APIRouter:
@@ -59,7 +66,7 @@ def routes(state: ServerState) -> APIRouter:
         alerts.get_alert,
         methods=["GET"],
         response_model=AlertView,
-        responses={404: PROBLEM, 503: PROBLEM},
+        responses={200: ETAGGED, 404: PROBLEM, 503: PROBLEM},
     )
     router.add_api_route(
         "/{alert_id}/audit",
@@ -68,6 +75,8 @@ def routes(state: ServerState) -> APIRouter:
         response_model=AuditTrail,
         responses={404: PROBLEM, 503: PROBLEM},
     )
+    decided: dict[int | str, dict[str, Any]] = {200: ETAGGED}
+    decided |= dict.fromkeys((404, 409, 412, 422, 428, 503), PROBLEM)
     for action in PEOPLE_DO:
         router.add_api_route(
             f"/{{alert_id}}/{action.value}",
@@ -76,7 +85,7 @@ def routes(state: ServerState) -> APIRouter:
             operation_id=f"{action.value}_alert",
             summary=f"{action.value.capitalize()} an alert",
             response_model=AlertView,
-            responses={status: PROBLEM for status in (404, 409, 412, 422, 428, 503)},
+            responses=decided,
         )
     return router
 

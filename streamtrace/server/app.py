@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
 
 import streamtrace
@@ -17,6 +19,8 @@ from streamtrace.server import (
     streams,
     whip,
 )
+from streamtrace.server.api.asyncapi import asyncapi
+from streamtrace.server.api.openapi import openapi
 from streamtrace.server.doors import platforms
 from streamtrace.server.local import LocalSwitchboard
 from streamtrace.server.state import ServerState
@@ -32,7 +36,11 @@ def create_app(state: ServerState) -> FastAPI:
         description=ABOUT,
         docs_url=None,  # both pages load scripts from elsewhere
         redoc_url=None,
+        generate_unique_id_function=_name,
     )
+    app.openapi = lambda: openapi(app)
+    told = JSONResponse(asyncapi())
+    app.add_api_route("/asyncapi.json", lambda: told, methods=["GET"], include_in_schema=False)
     problems.install(app)
     app.add_middleware(limits.BodyLimit, most_bytes=state.settings.frame_limit_bytes)
     app.add_middleware(headers.SecurityHeaders)
@@ -42,3 +50,8 @@ def create_app(state: ServerState) -> FastAPI:
         app.include_router(way_in.routes(LocalSwitchboard(state)))
     app.mount("/static", StaticFiles(directory=operations.STATIC, check_dir=False), name="static")
     return app
+
+
+def _name(route: APIRoute) -> str:
+    """What clients made from the description call it; a test asks that it be one route's alone."""
+    return route.name

@@ -9,10 +9,10 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
+from streamtrace.events.views import LEGS, CallState, CallView
 from streamtrace.ports import Clock
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.registry import Registry
-from streamtrace.server.views import LEGS, CallState, CallView
 from streamtrace.settings import Settings
 from streamtrace.sinks.channel import EventChannel
 from streamtrace.store.rows import CallRow

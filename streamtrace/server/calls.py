@@ -9,6 +9,14 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
+from streamtrace.events.views import (
+    AnnouncedView,
+    Announcement,
+    CallPage,
+    CallState,
+    CallView,
+    EventPage,
+)
 from streamtrace.events.wire import padded
 from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
 from streamtrace.server.archive import KnownCall
@@ -17,14 +25,6 @@ from streamtrace.server.problems import Refusal
 from streamtrace.server.query import whole_number
 from streamtrace.server.state import ANNOUNCED, ServerState
 from streamtrace.server.streams import NO_SUCH_CALL, Streams, call_story
-from streamtrace.server.views import (
-    AnnouncedView,
-    Announcement,
-    CallPage,
-    CallState,
-    CallView,
-    EventPage,
-)
 from streamtrace.sinks.sse import MEDIA_TYPE as SSE
 
 MOST_CALLS = 1_000
@@ -43,6 +43,7 @@ def routes(state: ServerState) -> APIRouter:
         methods=["POST"],
         status_code=201,
         response_model=AnnouncedView,
+        openapi_extra={"security": [{}, {"ingest_token": []}]},
         responses={401: PROBLEM, 409: PROBLEM, 422: PROBLEM, 503: PROBLEM},
     )
     router.add_api_route(

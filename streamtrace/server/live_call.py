@@ -15,6 +15,7 @@ from streamtrace.engine import Call
 from streamtrace.errors import StreamTraceError
 from streamtrace.events.events import Event
 from streamtrace.events.log import EventLog, WireEvent
+from streamtrace.events.views import LEGS, CallState, CallView, LegView
 from streamtrace.events.wire import (
     CallEndedEvent,
     CallGapEvent,
@@ -27,7 +28,6 @@ from streamtrace.events.wire import (
 from streamtrace.server.alert_desk import AlertDesk
 from streamtrace.server.call_exhibits import CallExhibits
 from streamtrace.server.taken import Stream
-from streamtrace.server.views import LEGS, CallState, CallView, LegView
 from streamtrace.sinks.channel import EventChannel
 from streamtrace.store.rows import CallRow
 from streamtrace.telemetry import Metrics

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, PlainTextResponse
+from pydantic import BaseModel
 
 from streamtrace.dashboard import BUILT
 from streamtrace.errors import CallRejected
 from streamtrace.server.problems import RETRY_AFTER_S, problem
 from streamtrace.server.state import ServerState
 from streamtrace.telemetry import METRICS_TYPE
+from streamtrace.values import ModelRef
 
 PAGE = BUILT / "index.html"
 STATIC = BUILT / "static"
@@ -21,10 +25,45 @@ def routes(state: ServerState) -> APIRouter:
     operations = Operations(state)
     router = APIRouter()
     router.add_api_route("/", operations.page, methods=["GET"], include_in_schema=False)
-    router.add_api_route("/livez", operations.livez, methods=["GET"], tags=["operations"])
-    router.add_api_route("/readyz", operations.readyz, methods=["GET"], tags=["operations"])
-    router.add_api_route("/metrics", operations.metrics, methods=["GET"], tags=["operations"])
+    given: dict[str, Any] = {"methods": ["GET"], "tags": ["operations"]}
+    refusal: dict[int | str, dict[str, Any]] = {503: {}}
+    router.add_api_route(
+        "/livez", operations.livez, response_model=Alive, responses=refusal, **given
+    )
+    router.add_api_route(
+        "/readyz", operations.readyz, response_model=Ready, responses=refusal, **given
+    )
+    router.add_api_route("/metrics", operations.metrics, response_class=PlainTextResponse, **given)
     return router
+
+
+class Alive(BaseModel, frozen=True):
+    """The process runs, and so does its encoder."""
+
+    status: Literal["alive"] = "alive"
+
+
+class StoreState(BaseModel, frozen=True):
+    """Whether events are kept; where they are not, why."""
+
+    status: Literal["keeping", "live_only", "memory"]
+    problem: str | None = None
+
+
+class EvidenceState(BaseModel, frozen=True):
+    """Whether clips of alerts are kept; where they should be and are not, why."""
+
+    status: Literal["off", "keeping", "failing"]
+    problem: str | None = None
+
+
+class Ready(BaseModel, frozen=True):
+    """One more call can be taken."""
+
+    status: Literal["ready"] = "ready"
+    model: ModelRef
+    store: StoreState
+    evidence: EvidenceState
 
 
 class Operations:
@@ -43,7 +82,7 @@ class Operations:
         """The process runs and so does its encoder; restart it where this fails."""
         if self._state.has_failed:
             return problem(503, "the encoder fails: restart this server")
-        return JSONResponse({"status": "alive"})
+        return _json(Alive())
 
     async def readyz(self) -> Response:
         """One more call can be taken; 503 while draining, full or failed."""
@@ -51,32 +90,34 @@ class Operations:
             self._state.check_room()
         except CallRejected as cause:
             return problem(503, str(cause), headers={"retry-after": str(RETRY_AFTER_S)})
-        model = self._state.engine.bundle.ref
-        said = {
-            "status": "ready",
-            "model": {"id": model.id, "sha256": model.sha256},
-            "store": self._store(),
-            "evidence": self._evidence(),
-        }
-        return JSONResponse(said)
+        return _json(
+            Ready(
+                model=self._state.engine.bundle.ref,
+                store=self._store(),
+                evidence=self._evidence(),
+            )
+        )
 
-    def _store(self) -> dict[str, str]:
+    def _store(self) -> StoreState:
         store = self._state.store
         if store is None:
-            return {"status": "memory"}
+            return StoreState(status="memory")
         problem = store.journal.problem
-        if problem is None:
-            return {"status": "keeping"}
-        return {"status": "live_only", "problem": problem}
+        return StoreState(status="keeping" if problem is None else "live_only", problem=problem)
 
-    def _evidence(self) -> dict[str, str]:
+    def _evidence(self) -> EvidenceState:
         keeper = self._state.exhibits.keeper
         if keeper is None or not self._state.exhibits.keeps_clips:
-            return {"status": "off"}
+            return EvidenceState(status="off")
         if keeper.problem is None:
-            return {"status": "keeping"}
-        return {"status": "failing", "problem": keeper.problem}
+            return EvidenceState(status="keeping")
+        return EvidenceState(status="failing", problem=keeper.problem)
 
     async def metrics(self) -> Response:
         """Prometheus' text format."""
         return Response(self._state.metrics.exposition(), media_type=METRICS_TYPE)
+
+
+def _json(model: BaseModel) -> Response:
+    content = model.model_dump_json(exclude_none=True)
+    return Response(content, media_type="application/json")

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -15,6 +16,15 @@ from streamtrace.errors import CallRejected, StoreFailed
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+
+
+class Problem(BaseModel, frozen=True):
+    """A refusal (RFC 9457)."""
+
+    type: str = Field(default="about:blank", description="The status says it all.")
+    title: str = Field(description="The status in words.")
+    status: int
+    detail: str = Field(description="What is wrong, and what to do.")
 
 
 class Refusal(Exception):
@@ -33,8 +43,8 @@ class Refusal(Exception):
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The answer; `detail` says what is wrong and what to do."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    return JSONResponse(body | {"detail": detail}, status, headers=headers, media_type=MEDIA_TYPE)
+    told = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
+    return JSONResponse(told.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def rejection(cause: CallRejected) -> Refusal:

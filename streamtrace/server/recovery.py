@@ -15,6 +15,7 @@ import structlog
 from streamtrace.engine import Engine
 from streamtrace.events.events import CallEnded, CallScore
 from streamtrace.events.log import WireEvent
+from streamtrace.events.views import LEGS, CallState
 from streamtrace.events.wire import (
     EVENT,
     CallMediaEvent,
@@ -25,7 +26,6 @@ from streamtrace.events.wire import (
 )
 from streamtrace.fusion.model import TraceModel
 from streamtrace.server.live_call import LiveLeg, leg_views
-from streamtrace.server.views import LEGS, CallState
 from streamtrace.session import CallSession
 from streamtrace.store.rows import Batch, CallRow, EventRow
 from streamtrace.store.store import Store

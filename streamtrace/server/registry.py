@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+from streamtrace.events.views import CallState
 from streamtrace.server.live_call import LiveCall
-from streamtrace.server.views import CallState
 from streamtrace.sinks.changes import Changes
 
 
@@ -17,6 +17,7 @@ class Registry:
         self.changes = Changes()
         self._ended_kept = ended_kept
         self._calls: dict[str, LiveCall] = {}
+        self._texts: dict[str, str] = {}  # of calls that did not change since somebody asked
         self._ended: deque[str] = deque()
         self._open = 0  # announced or live
 
@@ -38,11 +39,12 @@ class Registry:
         """It was announced, and never came."""
         if self._calls.pop(call.id, None) is not None:
             self._open -= 1
-            self.changes.forget(call.id)
+            self._forget(call.id)
 
     def changed(self, call: LiveCall) -> None:
         """Tell the feed, and let the oldest ended call go when this one has ended."""
         self.changes.note(call.id)
+        self._texts.pop(call.id, None)
         if call.state is not CallState.ENDED:
             return
         self._open -= 1
@@ -50,11 +52,18 @@ class Registry:
         while len(self._ended) > self._ended_kept:
             gone = self._ended.popleft()
             del self._calls[gone]
-            self.changes.forget(gone)
+            self._forget(gone)
 
     def get(self, call_id: str) -> LiveCall | None:
         """The call, if it is known still."""
         return self._calls.get(call_id)
+
+    def text(self, call_id: str) -> str | None:
+        """The call as JSON, encoded once a change for however many follow the feed."""
+        text = self._texts.get(call_id)
+        if text is None and (call := self._calls.get(call_id)) is not None:
+            text = self._texts[call_id] = call.view().model_dump_json()
+        return text
 
     def open_with(self, external_id: str) -> LiveCall | None:
         """The newest call announced or live under this external id."""
@@ -77,3 +86,7 @@ class Registry:
             if after is not None and call.id >= after:
                 continue
             yield call
+
+    def _forget(self, call_id: str) -> None:
+        self._texts.pop(call_id, None)
+        self.changes.forget(call_id)

@@ -19,6 +19,7 @@ from streamtrace.errors import (
     StreamTaken,
     StreamTraceError,
 )
+from streamtrace.events.views import CallState
 from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
 from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
 from streamtrace.server.alert_desk import alert_desk
@@ -29,7 +30,6 @@ from streamtrace.server.load import watch_load
 from streamtrace.server.registry import Registry
 from streamtrace.server.taken import StreamsTaken
 from streamtrace.server.tasks import OwnedTasks, done
-from streamtrace.server.views import CallState
 from streamtrace.settings import Settings
 from streamtrace.sinks.channel import EventChannel
 from streamtrace.telemetry import Metrics

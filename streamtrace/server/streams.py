@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 from streamtrace.errors import StoreFailed
 from streamtrace.events.alert_wire import feed_heartbeat
 from streamtrace.events.log import WireEvent
+from streamtrace.events.views import CallState, FeedHeartbeat
 from streamtrace.events.wire import CALL_ENDED, HeartbeatEvent, heartbeat
 from streamtrace.ports import Clock
 from streamtrace.server.alert_desk import AlertDesk
@@ -23,7 +24,6 @@ from streamtrace.server.archive import KnownCall
 from streamtrace.server.problems import UNREADABLE, Refusal
 from streamtrace.server.query import whole
 from streamtrace.server.state import ServerState
-from streamtrace.server.views import CallsFrame, CallState, FeedHeartbeat
 from streamtrace.sinks.changes import ChangeReader
 from streamtrace.sinks.channel import EventChannel, SlowReader
 from streamtrace.sinks.sse import MEDIA_TYPE, sse_message
@@ -173,16 +173,20 @@ class Streams:
     async def _frames(self) -> AsyncIterator[str]:
         settings, registry = self._state.settings, self._state.registry
         with registry.changes.reader() as reader:
-            newest = [live.view() for live in islice(registry.newest_first(), MOST_CALLS_A_FRAME)]
-            yield CallsFrame(calls=newest).model_dump_json()
+            newest = islice(registry.newest_first(), MOST_CALLS_A_FRAME)
+            yield self._frame([live.id for live in newest])
             while not reader.ended:
                 await asyncio.sleep(settings.feed_interval_s)
                 yield await self._next_frame(reader)
 
     async def _next_frame(self, reader: ChangeReader) -> str:
         ids = await reader.take(MOST_CALLS_A_FRAME, self._state.settings.heartbeat_s)
-        calls = [live.view() for id in ids if (live := self._state.registry.get(id)) is not None]
-        if calls or reader.ended:
-            return CallsFrame(calls=calls).model_dump_json()
+        if ids or reader.ended:
+            return self._frame(ids)
         now = self._state.clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return FeedHeartbeat(time=now).model_dump_json()
+
+    def _frame(self, ids: Iterable[str]) -> str:
+        """A `CallsFrame`, of calls that are JSON already: many watch, and each change is one."""
+        texts = (self._state.registry.text(id) for id in ids)
+        return f'{{"calls":[{",".join(text for text in texts if text is not None)}]}}'

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from pydantic import SecretStr
 
 from streamtrace.errors import CallRejected
-from streamtrace.ice_hosts import LOOPBACK_HOSTS, is_loopback
+from streamtrace.ice_hosts import LOOPBACK_HOSTS
+from streamtrace.loopback import is_loopback
+from streamtrace.server.api import whip as told
+from streamtrace.server.api.whip import SDP, SDP_FRAGMENT
 from streamtrace.server.credentials import require_token
 from streamtrace.server.ice_links import ice_links
 from streamtrace.server.problems import Refusal, problem, rejection
@@ -27,8 +31,6 @@ from streamtrace.sources.offer import (
 from streamtrace.sources.ring import AudioRing
 from streamtrace.sources.webrtc import WebRtcSettings, WebRtcSource
 
-SDP = "application/sdp"
-SDP_FRAGMENT = "application/trickle-ice-sdpfrag"
 MOST_SDP_BYTES = 32 * 1024
 NO_SESSION = "no such session: it has ended, or never was"
 
@@ -59,17 +61,17 @@ def routes(board: Switchboard) -> APIRouter:
     """The endpoint of every line, and the URLs of the sessions it hands out."""
     endpoint = WhipEndpoint(board)
     router = APIRouter(tags=["whip"])
-    router.add_api_route("/whip/{line}", endpoint.post, methods=["POST"], status_code=201)
-    router.add_api_route("/whip/{line}", endpoint.get, methods=["GET"], status_code=204)
-    router.add_api_route("/whip/{line}", endpoint.options, methods=["OPTIONS"])
-    session = "/whip/{line}/{session_id}"
-    router.add_api_route(session, endpoint.patch, methods=["PATCH"], status_code=204)
-    router.add_api_route(session, endpoint.delete, methods=["DELETE"])
-    router.add_api_route(session, endpoint.get_session, methods=["GET"], status_code=204)
-    router.add_api_route(session, endpoint.options_of_session, methods=["OPTIONS"])
-    for path, seen in (("/whip/{line}", endpoint.get), (session, endpoint.get_session)):
-        # Apart, for FastAPI gives both methods of one route the same name in its description.
-        router.add_api_route(path, seen, methods=["HEAD"], status_code=204, include_in_schema=False)
+    line, session = "/whip/{line}", "/whip/{line}/{session_id}"
+    add = partial(router.add_api_route, response_class=Response)
+    add(line, endpoint.post, methods=["POST"], status_code=201, **told.POST)
+    add(line, endpoint.get, methods=["GET"], status_code=204, **told.GET)
+    add(line, endpoint.get, methods=["HEAD"], status_code=204, **told.HEAD)
+    add(line, endpoint.options, methods=["OPTIONS"], **told.OPTIONS)
+    add(session, endpoint.patch, methods=["PATCH"], status_code=204, **told.PATCH)
+    add(session, endpoint.delete, methods=["DELETE"], **told.DELETE)
+    add(session, endpoint.get_session, methods=["GET"], status_code=204, **told.GET_SESSION)
+    add(session, endpoint.get_session, methods=["HEAD"], status_code=204, **told.HEAD_SESSION)
+    add(session, endpoint.options_of_session, methods=["OPTIONS"], **told.OPTIONS_OF_SESSION)
     return router
 
 

@@ -13,7 +13,7 @@ from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 from streamtrace.audio.rtp_audio import COMFORT_NOISE
 from streamtrace.errors import ProtocolViolation
-from streamtrace.ice_hosts import is_loopback
+from streamtrace.loopback import is_loopback
 
 MOST_CANDIDATES = 32
 DISCARD_PORT = 9

@@ -19,6 +19,8 @@ async def test_nothing_that_was_shown_is_lost(tmp_path: Path) -> None:
     assert found.events >= 200
     assert found.recovered >= 1
     assert found.finals >= found.calls
+    assert found.alert_events >= 1
+    assert found.alert_connections >= 5  # four readers, of whom each lost the server once
 
 
 @pytest.mark.slow

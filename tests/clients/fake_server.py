@@ -20,7 +20,7 @@ async def fake_server(
 
     def answer(connection: ServerConnection, request: Request) -> Response | None:
         path = request.path.partition("?")[0]
-        if answers is None or path not in answers:
+        if answers is None or path not in answers or "upgrade" in request.headers:
             return None
         return connection.respond(HTTPStatus.OK, json.dumps(answers[path]))
 

@@ -1,87 +1,148 @@
-"""`streamtrace watch`: frames of the feed become a picture, or JSON lines where nobody looks."""
+"""`streamtrace watch` against a real server: the picture, its keys, and plain lines elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
-from rich.console import Console
-from websockets.asyncio.server import ServerConnection, serve
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, Static
 
-from streamtrace.commands import watch
-from streamtrace.commands.watch import MOST_CALLS, Picture
-from streamtrace.errors import CallFailed
+from streamtrace.client import Backoff, Client
+from streamtrace.commands.watch_screen import Watch
+from streamtrace.events.alerts import AlertState, Disposition
+from tests.client.speaking import MILD, speak
+from tests.commands.cli import RunCli
+from tests.live_server import live_server
+from tests.server.peers import place_pcm, ws
 
-
-def call(number: int, *, ended: bool = False, verdict: str | None = None) -> dict[str, Any]:
-    """One call as the feed tells it."""
-    share = {"source": "hifigan", "family": "vocoder-gan", "probability": 0.61}
-    decision = {"verdict": verdict, "spoof_probability": 0.93, "attribution": [share]}
-    return {
-        "id": f"call_{number:03}",
-        "external_id": None,
-        "protocol": "twilio",
-        "state": "ended" if ended else "live",
-        "legs": [{"leg": "caller", "decision": decision if verdict else None}],
-        "started": f"2026-01-02T03:{number // 60:02}:{number % 60:02}.000Z",
-        "ended": "2026-01-02T04:00:00.000Z" if ended else None,
-    }
+SERVER = {"alerts": MILD, "ring_ms": 60_000, "feed_interval_s": 0.05}
 
 
-def drawn(picture: Picture) -> str:
-    console = Console(width=160, color_system=None)
-    with console.capture() as text:
-        console.print(picture.table("http://server"))
-    return text.get()
+def texts(watch: Watch, table: str) -> list[list[str]]:
+    """A table as it stands there."""
+    of = watch.screen_stack[0].query_one(f"#{table}", DataTable)
+    return [[str(cell) for cell in of.get_row_at(row)] for row in range(of.row_count)]
 
 
-def test_a_leg_without_and_with_a_decision() -> None:
-    picture = Picture()
-    picture.take({"calls": [call(1)]})
-    assert "call_001" in drawn(picture)
-    picture.take({"calls": [call(1, verdict="synthetic")]})
-    text = drawn(picture)
-    for word in ("synthetic", "0.93", "hifigan 0.61", "twilio", "caller"):
-        assert word in text
+async def until(pilot: Pilot[int], holds: Callable[[], object]) -> None:
+    """The screen draws what has come meanwhile."""
+    async with asyncio.timeout(20):
+        while not holds():
+            await pilot.pause(0.02)
+            pilot.app.redraw()  # type: ignore[attr-defined]
 
 
-def test_a_caller_s_id_cannot_paint() -> None:
-    picture = Picture()
-    picture.take({"calls": [call(1) | {"external_id": "[red]\x1b[2Jx[/red]"}]})
-    text = drawn(picture)
-    assert "[red]?[2Jx[/red]" in text
-    assert "\x1b[2J" not in text
+@asynccontextmanager
+async def watched(client: Client, width: int = 140) -> AsyncIterator[tuple[Watch, Pilot[int]]]:
+    watch = Watch(client, "ada")
+    async with watch.run_test(size=(width, 30)) as pilot:
+        yield watch, pilot
 
 
-def test_live_calls_first_and_old_ones_leave() -> None:
-    picture = Picture()
-    picture.take({"calls": [call(n, ended=n != 3) for n in range(MOST_CALLS + 50)]})
-    ids = [one["id"] for one in picture.calls()]
-    assert ids[:2] == ["call_003", f"call_{MOST_CALLS + 49}"]
-    assert len(ids) == MOST_CALLS
+async def test_calls_and_alerts_are_there_and_worked_by_keys() -> None:
+    async with (
+        live_server(**SERVER) as url,
+        Client(url) as client,
+        ws(url, "/v1/ingest/pcm?external_id=one&line=support") as one,
+        ws(url, "/v1/ingest/pcm?external_id=two") as two,
+        watched(client) as (watch, pilot),
+    ):
+        await asyncio.gather(speak(one), speak(two))
+        await until(pilot, lambda: len(texts(watch, "alerts")) == 2)
+        await until(pilot, lambda: all("%" in row[5] for row in texts(watch, "calls")))
+        assert {row[0] for row in texts(watch, "calls")} == {"one", "two"}
+        assert "support" in {row[1] for row in texts(watch, "calls")}
+        first, second = texts(watch, "alerts")
+        assert first[1] == second[1] == "new"
+        assert "2 alerts open, 2 new" in str(watch.query_one("#summary", Static).render())
+        await pilot.press("j", "a")
+        await until(pilot, lambda: [r[1] for r in texts(watch, "alerts")].count("new") == 1)
+        by_call = {row[2]: row[1] for row in texts(watch, "alerts")}
+        assert by_call == {first[2]: "new", second[2]: "acknowledged"}
+        await pilot.press("k", "d")
+        await until(pilot, lambda: watch.screen is not watch.screen_stack[0])
+        await pilot.press("down", "down", "enter")
+        watch.screen.query_one(Input).value = "a voice aid"
+        await pilot.press("enter")
+        await until(pilot, lambda: len(texts(watch, "alerts")) == 1)
+        await pilot.press("e")
+        await until(pilot, lambda: texts(watch, "alerts")[0][1] == "escalated")
+        closed = (await client.list_alerts(states=[AlertState.DISMISSED])).alerts[0]
+        assert (closed.external_id, closed.note) == (first[2], "a voice aid")
+        assert closed.disposition is Disposition.BENIGN_SYNTHETIC
+        entries = (await client.audit(closed.id)).entries
+        assert {entry.actor for entry in entries} == {"policy", "ada"}
+        await pilot.press("q")
+    assert watch.return_value == 0
 
 
-async def test_json_lines_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
-    frames = [{"calls": [call(1)]}, {"type": "heartbeat"}, {"calls": [call(1, ended=True)]}]
-    paths: list[str] = []
+async def test_a_server_that_goes_leaves_a_banner_and_comes_back(tmp_path: object) -> None:
+    """On the same port, narrow, and with a call of before."""
+    async with live_server(**SERVER, database=f"sqlite:///{tmp_path}/kept.db") as url:
+        await place_pcm(url, "before")
+        client = Client(url, backoff=Backoff(first_s=0.01, most_s=0.02))
+        watch = Watch(client, "ada")
+        running = watch.run_test(size=(34, 16))
+        pilot = await running.__aenter__()
+        await until(pilot, lambda: texts(watch, "calls"))
+        assert [len(row) for row in texts(watch, "calls")] == [3]
+        assert not watch.query_one("#trouble").display
+    await until(pilot, lambda: watch.query_one("#trouble").display)
+    assert "STALE" in str(watch.query_one("#trouble", Static).render())
+    assert texts(watch, "calls")  # what was known stays
+    await pilot.press("ctrl+c")
+    await running.__aexit__(None, None, None)
+    await client.__aexit__()
+    assert watch.return_value == 130
 
-    async def feed(websocket: ServerConnection) -> None:
-        assert websocket.request is not None
-        paths.append(websocket.request.path)
-        for frame in frames:
-            await websocket.send(json.dumps(frame))
 
-    async with serve(feed, "127.0.0.1", 0) as server:
-        port = next(iter(server.sockets)).getsockname()[1]
-        code = await asyncio.to_thread(watch.run, f"http://127.0.0.1:{port}")
-    out, err = capsys.readouterr()
-    assert [json.loads(line) for line in out.splitlines()] == [frames[0], frames[2]]
-    assert (code, paths) == (1, ["/v1/calls"])
-    assert "closed the feed" in err
+async def test_lines_of_json_where_nobody_looks_and_130_when_interrupted() -> None:
+    async with live_server(**SERVER) as url:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "streamtrace", "watch", url),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=os.environ | {"NO_COLOR": "1"},
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        async with asyncio.timeout(60):
+            told = [json.loads(await process.stdout.readline())]
+            assert told == [{"calls": []}]
+            async with ws(url, "/v1/ingest/pcm?external_id=fake") as call:
+                await speak(call)
+                while told[-1].get("type") != "alert.opened.v1":
+                    told.append(json.loads(await process.stdout.readline()))
+            process.send_signal(signal.SIGINT)
+            said = await process.stderr.read()
+            assert await process.wait() == 130
+    assert said == b""
+    assert any(call["external_id"] == "fake" for one in told for call in one.get("calls", []))
 
 
-def test_no_server() -> None:
-    with pytest.raises(CallFailed, match="cannot be watched"):
-        watch.run("http://127.0.0.1:9")
+async def test_one_call_is_followed_to_its_end(run_cli: RunCli) -> None:
+    async with live_server(**SERVER) as url:
+        events = await place_pcm(url, "mine")
+        for name in ("mine", events[0]["subject"]):
+            outcome = await asyncio.to_thread(run_cli, "watch", url, "--calls", name)
+            assert (outcome.code, outcome.lines) == (0, events)
+        outcome = await asyncio.to_thread(run_cli, "watch", url, "--calls", "nobody")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "no such call" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "why"),
+    [("http://127.0.0.1:9", 1, "does not answer"), ("127.0.0.1:9", 2, "no server address")],
+)
+def test_an_address_that_is_wrong(url: str, code: int, why: str, run_cli: RunCli) -> None:
+    outcome = run_cli("watch", url)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert why in outcome.err

@@ -85,6 +85,8 @@ async def test_the_feed_shows_all_calls_and_then_what_changes(shared_url: str) -
     before = await place_pcm(shared_url, "feed-before", seconds=0.1)
     async with ws(shared_url, "/v1/calls") as feed:
         first = json.loads(await feed.recv())
+        async with http(shared_url) as client:
+            assert first["calls"] == (await client.get("/v1/calls?limit=200")).json()["calls"]
         assert before[0]["subject"] in [call["id"] for call in first["calls"]]
         after = await place_pcm(shared_url, "feed-after", seconds=0.5)
         states: list[str] = []

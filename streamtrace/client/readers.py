@@ -1,0 +1,122 @@
+"""What can be followed: a call's events, the alerts' feed, and the feed of all calls."""
+
+from __future__ import annotations
+
+from websockets.asyncio.client import ClientConnection
+
+from streamtrace.client.connection import Connection
+from streamtrace.client.items import (
+    AlertItem,
+    CallItem,
+    CallsChanged,
+    FeedRestarted,
+    UnknownEvent,
+    read_alert_item,
+    read_call_item,
+    read_frame,
+)
+from streamtrace.client.story import Story
+from streamtrace.events.alert_views import AlertPage
+from streamtrace.events.alert_wire import (
+    AlertClosedEvent,
+    AlertOpenedEvent,
+    AlertUpdatedEvent,
+)
+from streamtrace.events.views import CallState, CallView
+from streamtrace.events.wire import CALL_ENDED, StreamGapEvent
+
+
+class CallReader:
+    """A call's events, to its end."""
+
+    def __init__(self, connection: Connection, call_id: str, after: int) -> None:
+        self._connection = connection
+        self._path = f"/v1/calls/{call_id}"
+        self._story: Story[CallItem] = Story(read_call_item, after=after, last_type=CALL_ENDED)
+
+    @property
+    def ended(self) -> bool:
+        """Its end was told."""
+        return self._story.ended
+
+    async def connect(self) -> tuple[ClientConnection, CallItem | None]:
+        """Behind the last event read."""
+        path = f"{self._path}/events"
+        return await self._connection.open(path, after=self._story.cursor), None
+
+    def take(self, text: str | bytes) -> CallItem | None:
+        """An event."""
+        return self._story.take(text)
+
+    async def is_over(self) -> bool:
+        """Whether the cursor was behind its end from the start."""
+        return (await self._connection.ask(CallView, self._path)).state is CallState.ENDED
+
+
+class AlertReader:
+    """What happens to all alerts; it has no end."""
+
+    ended = False
+
+    def __init__(self, connection: Connection, after: int) -> None:
+        self._connection = connection
+        self._story: Story[
+            AlertOpenedEvent | AlertUpdatedEvent | AlertClosedEvent | StreamGapEvent | UnknownEvent
+        ] = Story(_read_alert_event, after=after)
+
+    async def connect(self) -> tuple[ClientConnection, AlertItem | None]:
+        """Behind the last event read, unless the server is not as far any more."""
+        restarted = None
+        if self._story.cursor:
+            newest = await self._connection.ask(AlertPage, "/v1/alerts", query={"limit": 1})
+            if int(newest.sequence) < self._story.cursor:
+                restarted = FeedRestarted(self._story.cursor)
+        after = 0 if restarted else self._story.cursor
+        socket = await self._connection.open("/v1/alerts", after=after)
+        if restarted:
+            self._story.restart()
+        return socket, restarted
+
+    def take(self, text: str | bytes) -> AlertItem | None:
+        """An event."""
+        return self._story.take(text)
+
+    async def is_over(self) -> bool:
+        """Never."""
+        return False
+
+
+class CallsReader:
+    """Calls as they change; each connection begins with the newest of all."""
+
+    ended = False
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._is_new = True
+
+    async def connect(self) -> tuple[ClientConnection, CallsChanged | None]:
+        """From now on."""
+        socket = await self._connection.open("/v1/calls")
+        self._is_new = True
+        return socket, None
+
+    def take(self, text: str | bytes) -> CallsChanged | None:
+        """A frame."""
+        calls = read_frame(text)
+        if calls is None:
+            return None
+        is_whole, self._is_new = self._is_new, False
+        return CallsChanged(calls, is_whole)
+
+    async def is_over(self) -> bool:
+        """Never."""
+        return False
+
+
+def _read_alert_event(
+    text: str | bytes,
+) -> AlertOpenedEvent | AlertUpdatedEvent | AlertClosedEvent | StreamGapEvent | UnknownEvent | None:
+    item = read_alert_item(text)
+    assert not isinstance(item, FeedRestarted)  # nobody says that but this client
+    return item
