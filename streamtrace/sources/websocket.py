@@ -152,10 +152,15 @@ class MessageSource:
             else:
                 for leg, form in started.legs.items():
                     yield LegOpened(leg, form.codec, form.rate_hz)
-        async for audio in self._ring:
-            if (form := self._forms.pop(audio.leg, None)) is not None:
-                yield LegOpened(audio.leg, form.codec, form.rate_hz)
-            yield audio
+        ring = self._ring  # read here rather than by its own iterator, which costs one more switch
+        while True:
+            while (audio := ring.take()) is not None:
+                if self._forms and (form := self._forms.pop(audio.leg, None)) is not None:
+                    yield LegOpened(audio.leg, form.codec, form.rate_hz)
+                yield audio
+            if ring.is_closed:
+                break
+            await ring.more()
         if self.violation is not None:
             raise self.violation
         yield SourceEnded(self.ending)
