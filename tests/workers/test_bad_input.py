@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -33,7 +34,11 @@ def one_of_each_kind(door: str) -> list[Row]:
 ROWS = [row for door in DOORS for row in one_of_each_kind(door)]
 GOOD = ("twilio", "pcm")
 # Processes of a busy machine wait for one another longer than one waits for itself.
-PATIENT = SETTINGS | {"start_timeout_s": 4.0, "media_idle_timeout_s": 5.0, "ring_ms": 10_000}
+PATIENT: dict[str, Any] = SETTINGS | {
+    "start_timeout_s": 4.0,
+    "media_idle_timeout_s": 5.0,
+    "ring_ms": 10_000,
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
