@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from streamtrace.audio.position import LegInput
@@ -118,8 +118,10 @@ class Call:
                 if self._is_ending:
                     break
                 steps, events = self._story.feed_audio(leg, piece, gap_cause)
-                said += self._say(events)
-                said += await self._encode(leg, steps, received_at)
+                if events:
+                    said += self._say(events)
+                if steps:
+                    said += await self._encode(leg, steps, received_at)
         return said
 
     async def feed_pcm(
@@ -255,13 +257,14 @@ class Call:
         return Latency(encoded.queue_ms, encoded.encode_ms, total)
 
 
-def pieces(chunk: AudioChunk) -> Iterator[AudioChunk]:
+def pieces(chunk: AudioChunk) -> Iterable[AudioChunk]:
     """The chunk in parts small enough to let other calls go in between."""
     if len(chunk.pcm) <= PIECE_SAMPLES:
-        yield chunk
-        return
-    for start in range(0, len(chunk.pcm), PIECE_SAMPLES):
-        yield AudioChunk(chunk.start_sample + start, chunk.pcm[start : start + PIECE_SAMPLES])
+        return (chunk,)
+    return (
+        AudioChunk(chunk.start_sample + start, chunk.pcm[start : start + PIECE_SAMPLES])
+        for start in range(0, len(chunk.pcm), PIECE_SAMPLES)
+    )
 
 
 class _OwnRateInput:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +31,7 @@ from streamtrace.ports import (
     LegDtmf,
     LegOpened,
     SourceEnded,
+    SourceItem,
 )
 from streamtrace.values import EndReason, Leg, Step
 
@@ -38,17 +40,23 @@ __all__ = ["Call", "Engine", "SystemClock", "drive", "new_call_id"]
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-async def drive(source: AudioSource, call: Call) -> EndReason:
+async def drive(source: AudioSource, call: Call, *, until_s: float = inf) -> EndReason:
     """Run one call from its source until either ends; whatever happens, the call has its finals.
+
+    Audio received behind `until_s` ends it too; a source without any audio ends by itself.
 
     Returns why it ended. An error of the source, or a cancellation (a drain), is raised again
     when the call has been told how it ended.
     """
     reason, error = EndReason.SOURCE_LOST, None
+    items = source.__aiter__()
     try:
-        async for item in source:
+        async for item in items:
             match item:
                 case LegAudio(leg, chunk, received_at_s, gap_cause):
+                    if received_at_s > until_s:
+                        reason = EndReason.TOO_LONG
+                        break
                     await call.feed(chunk, leg, received_at_s, gap_cause)
                 case LegOpened(leg, codec, rate_hz):
                     call.open_leg(leg, codec=codec, rate_hz=rate_hz)
@@ -70,7 +78,10 @@ async def drive(source: AudioSource, call: Call) -> EndReason:
         error = str(cause)
         raise
     finally:
-        await call.end(reason, error)
+        try:
+            await call.end(reason, error)
+        finally:
+            await _closed(items)
     return call.ended or reason
 
 
@@ -148,6 +159,13 @@ class Engine:
 
     def _forget(self, call: Call) -> None:
         self._calls.pop(call.id, None)
+
+
+async def _closed(items: AsyncIterator[SourceItem]) -> None:
+    """Close a generator now, not when it is collected."""
+    close = getattr(items, "aclose", None)
+    if close is not None:
+        await close()
 
 
 class SystemClock:

@@ -23,17 +23,18 @@ class Codec:
 
     samples_in: Callable[[bytes], int]  # of one payload, at the rate on the line
     decoder: Callable[[], Decoder]
+    sample_bytes: int | None = None  # where each sample stands for itself
 
 
-def _memoryless(decode: Callable[[bytes], Float32s], bytes_per_sample: int) -> Codec:
+def _memoryless(decode: Callable[[bytes], Float32s], sample_bytes: int) -> Codec:
     """Each sample stands for itself, so payloads can be joined and heard at once."""
 
     def hear(payloads: Sequence[bytes]) -> Float32s:
         return decode(payloads[0] if len(payloads) == 1 else b"".join(payloads))
 
-    if bytes_per_sample == 1:
-        return Codec(len, lambda: hear)
-    return Codec(lambda payload: len(payload) // bytes_per_sample, lambda: hear)
+    if sample_bytes == 1:
+        return Codec(len, lambda: hear, 1)
+    return Codec(lambda payload: len(payload) // sample_bytes, lambda: hear, sample_bytes)
 
 
 CODECS: Mapping[str, Codec] = {

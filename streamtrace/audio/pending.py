@@ -63,4 +63,6 @@ class PendingAudio:
         self._payloads.clear()
         self._start = self._end
         self._due = self._input.news_at() or 0
+        if len(chunks) == 1:  # as nearly always
+            return ((chunks[0], now_s),)
         return [(chunk, now_s) for chunk in chunks]

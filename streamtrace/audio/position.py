@@ -21,26 +21,29 @@ class LegInput:
         self._resampler = Resampler(rate_hz)
         self._joined = False  # whether the resampler holds audio that more may follow on
         self._began = 0  # where the audio that it was given began, at the line's rate
+        self._begin = 0  # the same at 16 kHz
         self._follows_gap = False  # whether there was audio before that
         self._native = 0  # the position of the next sample at the line's rate
         self._start = 0  # the position of the next sample at 16 kHz
 
     def feed(self, start_sample_native: int, pcm: Float32s) -> list[AudioChunk]:
         """Take `pcm` [T] that begins at this position of the line's clock, 0 or more."""
-        late = max(0, self._native - start_sample_native)
-        start, pcm = start_sample_native + late, pcm[late:]
+        start = start_sample_native
+        if start < self._native:
+            start, pcm = self._native, pcm[self._native - start :]
         if not len(pcm):
             return []
-        chunks: list[AudioChunk] = []
+        before: list[AudioChunk] = []
         if start != self._native or not self._joined:
-            chunks += self.flush()
-            self._start = self._at_16k(start)
+            before = self.flush()
+            self._start = self._begin = self._at_16k(start)
             self._follows_gap = self._native > 0
             self._began = start
             self._joined = True
         self._native = start + len(pcm)
         samples = finite(np.ascontiguousarray(pcm, np.float32))
-        return chunks + self._taken(self._resampler.feed(samples))
+        taken = self._taken(self._resampler.feed(samples))
+        return before + taken if before else taken
 
     def flush(self) -> list[AudioChunk]:
         """The rest of what was fed; what follows is a stretch of its own."""
@@ -59,7 +62,7 @@ class LegInput:
         """
         if not self._joined:
             return self._native  # whatever comes is the first of its stretch
-        begin = self._at_16k(self._began)
+        begin = self._begin
         is_silent = self._start == begin and self._follows_gap
         wanted = begin + 1 if is_silent else (self._start // STEP_SAMPLES + 1) * STEP_SAMPLES
         inputs = self._resampler.inputs_for(wanted - begin)

@@ -102,10 +102,12 @@ class AudioHookStream(MediaStream):
 
     def feed(self, message: str | bytes) -> list[IngestEvent]:
         """Take one message."""
-        if self._state in (_State.FAULTED, _State.DISCONNECTING):
-            return self._until_close(message)
-        if self._state in (_State.CLOSING, _State.CLOSED):
-            return []
+        state = self._state
+        if state is not _State.OPEN:  # as nearly always it is
+            if state in (_State.FAULTED, _State.DISCONNECTING):
+                return self._until_close(message)
+            if state in (_State.CLOSING, _State.CLOSED):
+                return []
         try:
             return self._audio(message) if isinstance(message, bytes) else self._text(message)
         except ProtocolViolation:
@@ -259,7 +261,8 @@ class AudioHookStream(MediaStream):
             raise bad_start("audio in front of `open`")
         if self._state is _State.PROBED:
             raise fault(WRONG_STATE, "audio, though no media was selected")
-        channels, width = len(self._media.channels), self._media.sample_bytes
+        legs, width = self._media.channels, self._media.sample_bytes
+        channels = len(legs)
         samples, rest = divmod(len(payload), channels * width)
         if rest:
             raise fault(MALFORMED, "audio that is not of whole samples of every channel")
@@ -270,11 +273,11 @@ class AudioHookStream(MediaStream):
         start = self._position
         self._position += samples
         if channels == 1:
-            return [Media(self._media.channels[0], start, payload, self._gap_cause)]
+            return [Media(legs[0], start, payload, self._gap_cause)]
         columns = np.frombuffer(payload, f"V{width}").reshape(samples, channels)
         return [
             Media(leg, start, columns[:, channel].tobytes(), self._gap_cause)
-            for channel, leg in enumerate(self._media.channels)
+            for channel, leg in enumerate(legs)
         ]
 
     def _reply(self, kind: str, parameters: Mapping[str, object] | None = None) -> Reply:

@@ -34,6 +34,7 @@ class Ingest:
     def __init__(self, board: Switchboard) -> None:
         self.settings = board.settings
         self.clock = board.clock
+        self.take_nonce = board.take_nonce
         self._denied = 0
         self._board = board
         settings = board.settings

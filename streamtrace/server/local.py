@@ -49,6 +49,10 @@ class LocalSwitchboard:
         """Count it."""
         self._state.metrics.audio_dropped_seconds.inc(seconds)
 
+    async def take_nonce(self, nonce: str) -> None:
+        """Remembered here."""
+        self._state.take_nonce(nonce)
+
     def new_session_id(self) -> str:
         """Unguessable."""
         return secrets.token_urlsafe(24)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
@@ -20,8 +20,9 @@ from streamtrace.errors import (
     StreamTraceError,
 )
 from streamtrace.events.views import CallState
-from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
+from streamtrace.ports import AudioSource, Clock
 from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
+from streamtrace.protocols.http_signature import BadSignature, Nonces
 from streamtrace.server.alert_desk import alert_desk
 from streamtrace.server.archive import Archive
 from streamtrace.server.exhibit_desk import ExhibitDesk
@@ -77,6 +78,7 @@ class ServerState(OwnedTasks):
         self._driving: set[asyncio.Task[None]] = set()
         self._seats: set[Seat] = set()
         self._streams = StreamsTaken()
+        self._nonces = Nonces()
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -131,6 +133,13 @@ class ServerState(OwnedTasks):
             yield seat
         finally:
             seat.leave()
+
+    def take_nonce(self, nonce: str) -> None:
+        """Raise `NotAllowed` where a signed request with it was let in before."""
+        try:
+            self._nonces.take(nonce, self.clock.utc().timestamp())
+        except BadSignature as cause:
+            raise self._rejected("replayed", NotAllowed(str(cause))) from None
 
     # Calls
 
@@ -262,10 +271,11 @@ class ServerState(OwnedTasks):
             live.channel.close()
 
     async def _drive(self, source: AudioSource, live: LiveCall) -> None:
+        until_s = self.clock.now() + self.settings.call_max_s
         with structlog.contextvars.bound_contextvars(call_id=live.id):
             log.info("call started", protocol=live.protocol, line=live.line)
             try:
-                await drive(self._bounded(source), live.call)
+                await drive(source, live.call, until_s=until_s)
             except StreamTraceError as failure:
                 live.failure = failure
                 log.warning("call failed", exc_info=failure, close_code=failure.close_code)
@@ -275,19 +285,6 @@ class ServerState(OwnedTasks):
             finally:
                 log.info("call ended", reason=live.reason and live.reason.value)
 
-    async def _bounded(self, source: AudioSource) -> AsyncIterator[SourceItem]:
-        """The source, up to the longest call; sources without any media end by themselves."""
-        end_s = self.clock.now() + self.settings.call_max_s
-        items = source.__aiter__()
-        try:
-            async for item in items:
-                if self.clock.now() > end_s:
-                    yield SourceEnded(EndReason.TOO_LONG)
-                    return
-                yield item
-        finally:
-            await _closed(items)
-
     def _check_open(self) -> None:
         if self.is_draining:
             raise self._rejected("draining", CallRejected("this server is going down: call again"))
@@ -295,10 +292,3 @@ class ServerState(OwnedTasks):
     def _rejected(self, reason: str, rejected: CallRejected) -> CallRejected:
         self.metrics.calls_rejected.labels(reason).inc()
         return rejected
-
-
-async def _closed(items: AsyncIterator[SourceItem]) -> None:
-    """Close a generator now, not when it is collected."""
-    close = getattr(items, "aclose", None)
-    if close is not None:
-        await close()

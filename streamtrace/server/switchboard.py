@@ -90,6 +90,13 @@ class Switchboard(Protocol):
         """So much audio had to give way."""
         ...
 
+    async def take_nonce(self, nonce: str) -> None:
+        """What makes a signed request the only one of its kind is shown: once, to any process.
+
+        Raises `NotAllowed` where it was shown before, and `CallRejected` where nobody can tell.
+        """
+        ...
+
     def new_session_id(self) -> str:
         """An unguessable id for what is found again by its URL."""
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
@@ -37,8 +36,8 @@ class AudioRing:
         self._samples = 0
         self._dropped_samples = 0
         self._dropped_legs: set[Leg] = set()  # whose next audio comes behind a drop
-        self._changed = asyncio.Event()
-        self._closed = False
+        self._reader: asyncio.Future[None] | None = None  # waits for audio, or for the end
+        self.is_closed = False
 
     @property
     def dropped_ms(self) -> int:
@@ -53,36 +52,51 @@ class AudioRing:
         gap_cause: GapCause = GapCause.LOST,
     ) -> None:
         """Take in what has just been received; nothing is taken after `close`."""
-        if self._closed:
+        if self.is_closed:
             return
-        self._waiting.append(LegAudio(leg, chunk, received_at_s, gap_cause))
+        waiting = self._waiting
+        waiting.append(LegAudio(leg, chunk, received_at_s, gap_cause))
         self._samples += len(chunk.pcm)
-        self._drop(received_at_s)
-        self._changed.set()
+        is_late = waiting[0].received_at_s < received_at_s - self._most_age_s
+        if is_late or self._samples > self._most_samples:
+            self._drop(received_at_s, is_late=is_late)
+        self._wake()
 
     def close(self) -> None:
         """Nothing follows; what waits can still be read."""
-        self._closed = True
-        self._changed.set()
+        self.is_closed = True
+        self._wake()
+
+    def take(self) -> LegAudio | None:
+        """The oldest audio that waits, if any does."""
+        if not self._waiting:
+            return None
+        audio = self._waiting.popleft()
+        self._samples -= len(audio.chunk.pcm)
+        if self._dropped_legs and audio.leg in self._dropped_legs:
+            self._dropped_legs.discard(audio.leg)
+            return audio._replace(gap_cause=GapCause.DROPPED)
+        return audio
+
+    def more(self) -> asyncio.Future[None]:
+        """Done with the next audio, or at the end; for one reader, where nothing waits now."""
+        self._reader = asyncio.get_running_loop().create_future()
+        return self._reader
 
     async def __aiter__(self) -> AsyncIterator[LegAudio]:
         while True:
-            while self._waiting:
-                audio = self._waiting.popleft()
-                self._samples -= len(audio.chunk.pcm)
-                if audio.leg in self._dropped_legs:
-                    self._dropped_legs.discard(audio.leg)
-                    audio = dataclasses.replace(audio, gap_cause=GapCause.DROPPED)
+            while (audio := self.take()) is not None:
                 yield audio
-            if self._closed:
+            if self.is_closed:
                 return
-            self._changed.clear()
-            await self._changed.wait()
+            await self.more()
 
-    def _drop(self, now_s: float) -> None:
-        is_late = self._waiting[0].received_at_s < now_s - self._most_age_s
-        if not is_late and self._samples <= self._most_samples:
-            return
+    def _wake(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)
+
+    def _drop(self, now_s: float, *, is_late: bool) -> None:
         oldest_s = now_s - self._most_age_s / (2 if is_late else 1)
         # A leg's newest audio stays, or nothing would be left to say what went before it.
         newest = {audio.leg: audio for audio in self._waiting}

@@ -93,8 +93,8 @@ class MessageSource:
         self.gone: asyncio.Future[None] = self._loop.create_future()  # the far side is
         self._waiting_for = EndReason.START_TIMEOUT
         self._waits_s = patience.start_s
-        self._heard_s = self._loop.time()
-        self._flow = Flow(limits or FlowLimits(), self._heard_s)
+        self._now_s = self._heard_s = self._loop.time()
+        self._flow = Flow(limits or FlowLimits(), self._now_s)
         self._counted = stream.messages_read
         self._timer = self._loop.call_later(patience.start_s, self._look_at_the_time)
 
@@ -116,9 +116,10 @@ class MessageSource:
             if self._stream.parting_s:
                 self._answer(message)
             return
+        self._now_s = self._loop.time()
         try:
             if self._counted is None:
-                self._flow.take_message(self._loop.time())
+                self._flow.take_message(self._now_s)
             for event in self._stream.feed(message):
                 self._take(event)
             if self._counted is not None and not self._is_over:
@@ -152,10 +153,15 @@ class MessageSource:
             else:
                 for leg, form in started.legs.items():
                     yield LegOpened(leg, form.codec, form.rate_hz)
-        async for audio in self._ring:
-            if (form := self._forms.pop(audio.leg, None)) is not None:
-                yield LegOpened(audio.leg, form.codec, form.rate_hz)
-            yield audio
+        ring = self._ring  # read here rather than by its own iterator, which costs one more switch
+        while True:
+            while (audio := ring.take()) is not None:
+                if self._forms and (form := self._forms.pop(audio.leg, None)) is not None:
+                    yield LegOpened(audio.leg, form.codec, form.rate_hz)
+                yield audio
+            if ring.is_closed:
+                break
+            await ring.more()
         if self.violation is not None:
             raise self.violation
         yield SourceEnded(self.ending)
@@ -163,7 +169,7 @@ class MessageSource:
     def _count_messages(self, counted: int) -> None:
         """How a network cuts a stream is nobody's fault: what counts is what was in the piece."""
         self._counted = read = self._stream.messages_read or 0
-        self._flow.take_message(self._loop.time(), read - counted)
+        self._flow.take_message(self._now_s, read - counted)
 
     def _answer(self, message: str | bytes) -> None:
         """What the far side does wrong now ends nothing any more."""
@@ -176,6 +182,7 @@ class MessageSource:
         """The far side has gone; what its dialect held back for a late frame still counts."""
         if self._is_over:
             return
+        self._now_s = self._loop.time()
         try:
             for held in self._stream.flush():
                 self._take(held)
@@ -186,13 +193,12 @@ class MessageSource:
 
     def _take(self, event: IngestEvent) -> None:
         if isinstance(event, Media):  # fifty a second, and everything else is rare
-            self._heard_s = self._loop.time()
-            self._flow.take_audio(self._lengths[event.leg](event.payload))
-            ready = self._inputs[event.leg].feed(
-                event.start_sample, event.payload, self._clock.now()
-            )
+            leg, start_sample, payload, gap_cause = event
+            self._heard_s = self._now_s
+            self._flow.take_audio(self._lengths[leg](payload))
+            ready = self._inputs[leg].feed(start_sample, payload, self._clock.now())
             if ready:
-                self._put(event.leg, ready, event.gap_cause)
+                self._put(leg, ready, gap_cause)
         elif isinstance(event, Started):
             self._heard_s = self._loop.time()
             self._waiting_for, self._waits_s = EndReason.IDLE_TIMEOUT, self._patience.idle_s
@@ -275,5 +281,9 @@ def _pending(form: LegFormat) -> PendingAudio:
 
 
 def _length_s(form: LegFormat) -> Callable[[bytes], float]:
-    samples_in, rate_hz = CODECS[form.codec].samples_in, form.rate_hz
+    codec, rate_hz = CODECS[form.codec], form.rate_hz
+    if codec.sample_bytes is not None:
+        bytes_per_s = codec.sample_bytes * rate_hz
+        return lambda payload: len(payload) / bytes_per_s
+    samples_in = codec.samples_in
     return lambda payload: samples_in(payload) / rate_hz

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
@@ -78,7 +77,7 @@ class RemoteSource:
         self._forget(item)
         if item.leg in self._dropped_legs:
             self._dropped_legs.discard(item.leg)
-            return dataclasses.replace(item, gap_cause=GapCause.DROPPED)
+            return item._replace(gap_cause=GapCause.DROPPED)
         return item
 
     def _forget(self, audio: LegAudio) -> None:

@@ -23,10 +23,12 @@ from streamtrace.workers.control import (
     CallWanted,
     Dropped,
     Ended,
+    Fresh,
     Left,
     Link,
     LinkBroken,
     Message,
+    NonceShown,
     Ready,
     Refused,
     Seated,
@@ -38,7 +40,7 @@ from streamtrace.workers.ring import RingReader, RingTorn
 
 log = structlog.get_logger()
 
-WorkerMessage = Ready | SeatWanted | CallWanted | Left | Dropped
+WorkerMessage = Ready | NonceShown | SeatWanted | CallWanted | Left | Dropped
 
 
 class Channel:
@@ -101,6 +103,8 @@ class WorkerChannels:
         match message:
             case Ready():
                 self._on_ready()
+            case NonceShown(channel=number, nonce=nonce):
+                self.tell(self._seen(number, nonce))
             case SeatWanted(channel=number):
                 self._open(number)
             case CallWanted(channel=number):
@@ -111,6 +115,13 @@ class WorkerChannels:
                     channel.leave()
             case Dropped(seconds=seconds):
                 self._state.metrics.audio_dropped_seconds.inc(seconds)
+
+    def _seen(self, number: int, nonce: str) -> Fresh | Refused:
+        try:
+            self._state.take_nonce(nonce)
+        except CallRejected as cause:
+            return Refused(channel=number, text=str(cause), close_code=cause.close_code)
+        return Fresh(channel=number)
 
     def _open(self, number: int) -> None:
         if number in self._channels:

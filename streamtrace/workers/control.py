@@ -1,6 +1,7 @@
 """What the engine's process and an ingest process say to each other, one line of JSON each.
 
-A connection at an ingest process is a channel: `SeatWanted` before it is accepted, `CallWanted`
+A connection at an ingest process is a channel: `NonceShown` where its request is signed for this
+once, `SeatWanted` before it is accepted, `CallWanted`
 when it begins its call, the ring while it speaks, `Ended` when its call has. `Left` gives back
 whatever the channel has.
 """
@@ -57,6 +58,21 @@ class Seated(Message):
     """There is room for one call, and it is kept."""
 
     is_: Literal["seated"] = "seated"
+    channel: int
+
+
+class NonceShown(Message):
+    """A signed request wants to be let in; answered by `Fresh` or `Refused`."""
+
+    is_: Literal["nonce_shown"] = "nonce_shown"
+    channel: int
+    nonce: str
+
+
+class Fresh(Message):
+    """Nobody has shown it before."""
+
+    is_: Literal["fresh"] = "fresh"
     channel: int
 
 
@@ -119,15 +135,19 @@ class Stop(Message):
 
 
 FromWorker: TypeAlias = Annotated[
-    Ready | SeatWanted | CallWanted | Left | Dropped, Field(discriminator="is_")
+    Ready | NonceShown | SeatWanted | CallWanted | Left | Dropped, Field(discriminator="is_")
 ]
 FromEngine: TypeAlias = Annotated[
-    Hello | Seated | Begun | Refused | Ended | Stop, Field(discriminator="is_")
+    Hello | Fresh | Seated | Begun | Refused | Ended | Stop, Field(discriminator="is_")
 ]
 MessageT = TypeVar("MessageT")
 
-FROM_WORKER: TypeAdapter[Ready | SeatWanted | CallWanted | Left | Dropped] = TypeAdapter(FromWorker)
-FROM_ENGINE: TypeAdapter[Hello | Seated | Begun | Refused | Ended | Stop] = TypeAdapter(FromEngine)
+FROM_WORKER: TypeAdapter[Ready | NonceShown | SeatWanted | CallWanted | Left | Dropped] = (
+    TypeAdapter(FromWorker)
+)
+FROM_ENGINE: TypeAdapter[Hello | Fresh | Seated | Begun | Refused | Ended | Stop] = TypeAdapter(
+    FromEngine
+)
 
 
 class Link(Generic[MessageT]):

@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 from streamtrace.errors import CallRejected, NotAllowed, StreamTaken
 from streamtrace.values import EndReason
-from streamtrace.workers.control import Begun, Ended, Left, Message, Refused, Seated
+from streamtrace.workers.control import Begun, Ended, Fresh, Left, Message, Refused, Seated
 
 ENGINE_GONE = "this server is going down: call again"
 
 # How it was refused there, by the code that it is closed with here.
 REJECTIONS = {kind.close_code: kind for kind in (CallRejected, NotAllowed, StreamTaken)}
 
-Answer: TypeAlias = Seated | Begun | Refused | Ended
+Answer: TypeAlias = Fresh | Seated | Begun | Refused | Ended
 
 
 class EngineLine:
@@ -62,13 +62,13 @@ class Conversation:
         self._line = line
         self._answer: asyncio.Future[Answer] | None = None
 
-    async def ask(self, question: Message) -> Seated | Begun:
+    async def ask(self, question: Message) -> Fresh | Seated | Begun:
         """The answer; raises `CallRejected` where it is no."""
         self._answer = asyncio.get_running_loop().create_future()
         self._line.tell(question)
         answer = await self._answer
         match answer:
-            case Seated() | Begun():
+            case Fresh() | Seated() | Begun():
                 return answer
             case Refused(text=text, close_code=code):
                 raise REJECTIONS.get(code, CallRejected)(text)

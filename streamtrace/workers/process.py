@@ -22,6 +22,7 @@ from streamtrace.workers.control import (
     MOST_LINE_BYTES,
     Begun,
     Ended,
+    Fresh,
     Hello,
     Link,
     LinkBroken,
@@ -40,7 +41,7 @@ from streamtrace.workers.sockets import engine_socket, worker_socket
 
 log = structlog.get_logger()
 
-EngineMessage = Hello | Seated | Begun | Refused | Ended | Stop
+EngineMessage = Hello | Fresh | Seated | Begun | Refused | Ended | Stop
 
 
 async def work(ends: WorkerEnds) -> None:

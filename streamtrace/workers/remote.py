@@ -24,7 +24,7 @@ from streamtrace.ports import AudioSource, SourceEnded
 from streamtrace.server.tasks import OwnedTasks, done
 from streamtrace.settings import Settings
 from streamtrace.values import EndReason
-from streamtrace.workers.control import Begun, CallWanted, Dropped, SeatWanted
+from streamtrace.workers.control import Begun, CallWanted, Dropped, NonceShown, SeatWanted
 from streamtrace.workers.gather import Gatherer
 from streamtrace.workers.line import Conversation, EngineLine
 from streamtrace.workers.records import RingItem, SourceFailed
@@ -95,6 +95,14 @@ class RemoteSwitchboard(OwnedTasks):
         if not self._dropped_s:
             asyncio.get_running_loop().call_later(DROPPED_EVERY_S, self._tell_dropped)
         self._dropped_s += seconds
+
+    async def take_nonce(self, nonce: str) -> None:
+        """Remembered in the engine's process, since a replay may come to another one than this."""
+        conversation = self._line.open()
+        try:
+            await conversation.ask(NonceShown(channel=conversation.channel, nonce=nonce))
+        finally:
+            conversation.leave()
 
     def new_session_id(self) -> str:
         """Unguessable, and says which process has it."""

@@ -81,12 +81,16 @@ def test_a_signature_of_another_key_than_the_request_s() -> None:
         check(signed("one", api_key="two"))
 
 
-def test_a_request_is_taken_once() -> None:
+def test_what_a_request_may_be_taken_once_with_is_its_nonce_and_of_one_length() -> None:
     guard = Guard(settings())
-    guard.check(signed(), NOW_S)
-    with pytest.raises(BadSignature, match="used before"):
-        guard.check(signed(), NOW_S)
-    guard.check(signed(nonce="m" * 22), NOW_S)
+    first = guard.check(signed(), NOW_S)
+    assert first is not None
+    assert guard.check(signed(), NOW_S) == first
+    other = guard.check(signed(nonce="m" * 5_000), NOW_S)
+    assert other is not None
+    assert other != first
+    assert len(other) == len(first) == 64
+    assert guard.check(connection(HEADERS | {"x-api-key": "bare"}), NOW_S) is None
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,9 @@ class FakeBoard:
     def audio_dropped(self, seconds: float) -> None:
         raise AssertionError("an engine that takes everything drops nothing")
 
+    async def take_nonce(self, nonce: str) -> None:
+        raise NotImplementedError
+
     def new_session_id(self) -> str:
         raise AssertionError("a WebSocket has no session URL")
 

@@ -6,6 +6,7 @@ half a second late, so that the time tells nothing.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from base64 import b64decode
 from urllib.parse import urlsplit
@@ -15,11 +16,12 @@ from fastapi import APIRouter
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
+from streamtrace.errors import CallRejected, NotAllowed
 from streamtrace.protocols.audiohook import AudioHookStream
-from streamtrace.protocols.http_signature import BadSignature, Nonces, SignedRequest, verify
+from streamtrace.protocols.http_signature import BadSignature, SignedRequest, verify
 from streamtrace.server.credentials import require_token
 from streamtrace.server.ingest import Ingest
-from streamtrace.server.problems import Refusal
+from streamtrace.server.problems import Refusal, rejection
 from streamtrace.server.query import flag
 from streamtrace.settings import Settings
 
@@ -48,11 +50,16 @@ def routes(ingest: Ingest) -> APIRouter:
     async def audiohook(socket: WebSocket) -> None:  # pyright: ignore[reportUnusedFunction]
         session_id = socket.headers.get(SESSION)
         try:
-            guard.check(socket, ingest.clock.utc().timestamp())
-        except BadSignature as reason:
+            nonce = guard.check(socket, ingest.clock.utc().timestamp())
+            if nonce is not None:
+                await ingest.take_nonce(nonce)
+        except (BadSignature, NotAllowed) as reason:
             log.warning("unauthorized", protocol=PROTOCOL, why=str(reason))
             denied = AudioHookStream(session_id=session_id, is_denied=True)
             await ingest.deny(socket, PROTOCOL, denied, after_s=DENIED_AFTER_S)
+            return
+        except CallRejected as cause:
+            await socket.send_denial_response(rejection(cause).response())
             return
 
         def stream() -> AudioHookStream:
@@ -68,10 +75,7 @@ def routes(ingest: Ingest) -> APIRouter:
 
 
 class Guard:
-    """Who may call: a key's owner by signature, or whoever has the ingest token; else anybody.
-
-    It remembers nonces for as long as their signatures are believed, in its own process.
-    """
+    """Who may call: a key's owner by signature, or whoever has the ingest token; else anybody."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -79,21 +83,24 @@ class Guard:
             key: b64decode(secret.get_secret_value())
             for key, secret in settings.audiohook_keys.items()
         }
-        self._nonces = Nonces()
 
-    def check(self, request: HTTPConnection, now_s: float) -> None:
-        """Raise `BadSignature` where the request may not be taken."""
+    def check(self, request: HTTPConnection, now_s: float) -> str | None:
+        """Raise `BadSignature` where the request may not be taken.
+
+        Returns what it may be taken but once with, where it is signed: a digest of its nonce,
+        whose length is not the signer's choice.
+        """
         key = request.headers.get(API_KEY, "")
         if not self._secrets:
             self._check_token(request, key)
-            return
+            return None
         if self._secrets.get(key) == b"":
-            return  # its owner wants no signature
+            return None  # its owner wants no signature
         signed = SignedRequest(*_seen_from_outside(request, self._settings), _joined(request))
         parameters = verify(signed, self._secrets, SIGNED, now_s).parameters
         if parameters["keyid"] != key:
             raise BadSignature("X-API-KEY is not the key that signed")
-        self._nonces.take(parameters["nonce"], now_s)
+        return hashlib.sha256(parameters["nonce"].encode()).hexdigest()
 
     def _check_token(self, request: HTTPConnection, key: str) -> None:
         """As the platform can send it, or as the others do."""
