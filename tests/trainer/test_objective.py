@@ -192,9 +192,9 @@ def test_a_weight_of_zero_switches_a_term_off_even_if_it_is_no_number() -> None:
 
 def test_rows_pushed_outward_raise_the_terms_of_classes_alone(batch: Batch) -> None:
     torch.manual_seed(1)
-    plain = objective(OFF).terms(batch, 0)
+    plain = objective(LossConfig(prefix=0.0)).terms(batch, 0)
     torch.manual_seed(1)
-    pushed = objective(LossConfig(latent=0.5)).terms(batch, 0)
+    pushed = objective(LossConfig(prefix=0.0, latent=0.5)).terms(batch, 0)
     raised = {name for name in plain if number(pushed[name]) > number(plain[name])}
     assert raised == {"spoof", "source", "family"}
     assert number(pushed["n_pair"]) == number(plain["n_pair"])
