@@ -20,7 +20,7 @@ def margins(logits: Floats) -> Floats:
 def conformal_margin(logits: Floats, bank_logits: Floats, owner: Ints) -> Floats:
     """One less the p-value of the likeliest class, by margins, smoothed (Vovk et al., 2005).
 
-    p = (clips of that class whose margin was no larger + u) / (1 + clips of that class), u in [0, 1):
+    p = (clips of it whose margin was no larger + u) / (1 + clips of it), u in [0, 1):
     clips exchangeable with the bank's are new beyond 1 - a about a share a of the time. Classes
     without a clip in the bank are never the likeliest. u is the margin's own, not drawn, so that
     the same clip is always as new.
