@@ -35,6 +35,7 @@ TRAINING = (
 )
 JUDGING = (
     *("streamtrace/fusion/fuse.py", "trainer/calibrate.py", "trainer/crossfit.py"),
+    *("streamtrace/tracing/gallery.py", "trainer/judge.py"),
     *("trainer/looks.py", "trainer/ablation/evidence.py"),
 )
 

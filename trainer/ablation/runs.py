@@ -41,17 +41,15 @@ class Job:
 
 
 def jobs_of(plan: Plan) -> list[Job]:
-    """The longest first, so that no process is left alone with one at the end."""
-    rows = sorted(
-        (row for row in plan.rows if row.backbone != ENSEMBLE),
-        key=lambda row: row.backbone != CONFORMER,
-    )
-    return [
+    """The longest first, so that no process is left alone with one; then seed by seed."""
+    jobs = [
         Job(row, seed, fold)
-        for row in rows
+        for row in plan.rows
+        if row.backbone != ENSEMBLE
         for seed in plan.seeds_of(row)
         for fold in range(plan.folds)
     ]
+    return sorted(jobs, key=lambda job: (job.row.backbone != CONFORMER, job.seed))
 
 
 def train_all(bench: Bench, workers: int) -> int:
