@@ -55,6 +55,7 @@ def jobs_of(plan: Plan) -> list[Job]:
 def train_all(bench: Bench, workers: int) -> int:
     """Whatever is not there yet; returns how many backbones that were."""
     listen(bench, workers)
+    material(bench)  # once here, for the processes that are forked from this one
     missing = [job for job in jobs_of(bench.plan) if not (run_folder(bench, job) / DONE).exists()]
     progress = Progress("train", total=len(missing))
     for _ in _each(_train_job, [(bench, job) for job in missing], workers):
