@@ -62,9 +62,15 @@ Part = Heading | Text | Points | Grid | Picture
 
 
 def to_markdown(parts: Sequence[Part]) -> str:
-    """Pictures without a file are left to the page."""
+    """Pictures without a file are left to the page, and so is a heading over nothing else."""
     written: list[str] = []
+    last = 0  # the level of the heading that nothing stands under yet
     for part in parts:
+        if isinstance(part, Picture) and not part.file:
+            continue
+        if isinstance(part, Heading) and 0 < part.level <= last:
+            written.pop()
+        last = part.level if isinstance(part, Heading) else 0
         match part:
             case Heading(text, level):
                 written.append(f"{'#' * level} {text}")
