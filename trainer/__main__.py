@@ -11,6 +11,7 @@ from streamtrace.errors import StreamTraceError
 from trainer.baselines.command import add_baseline
 from trainer.doctor_command import add_doctor
 from trainer.prepare_command import add_pairs, add_prepare
+from trainer.report_command import add_report
 from trainer.ssl.command import add_teach
 
 
@@ -82,14 +83,6 @@ def _evaluate(options: argparse.Namespace) -> None:
     else:
         done = evaluate(data, options.runs, options.out, same_page=options.same_page)
     print(figures_table(done.figures))
-
-
-def _report(options: argparse.Namespace) -> None:
-    from trainer.report import build_report, write_report
-
-    report = build_report(options.evaluation, against=options.against, draws=options.draws)
-    for path in write_report(report, options.out):
-        print(path)
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -211,13 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(run=_evaluate)
 
     add_baseline(commands)
-
-    report = commands.add_parser("report", help="figures from judgements, without any model")
-    report.add_argument("--evaluation", type=Path, required=True, help="what evaluate wrote")
-    report.add_argument("--against", type=Path, help="an earlier model's evaluation, to pair with")
-    report.add_argument("--out", type=Path, required=True, help="OUT.json and OUT.md are written")
-    report.add_argument("--draws", type=int, default=1000, help="resamplings of pages")
-    report.set_defaults(run=_report)
+    add_report(commands)
 
     verify = commands.add_parser("verify", help="hold `streamtrace trace` against the judgements")
     verify.add_argument("--data", type=Path, required=True)

@@ -44,7 +44,18 @@ class Judged:
     weight: npt.NDArray[np.float64]  # [N] evens out pages within a label
 
 
-def fit_spoof(judged: Judged) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """How far a fit follows a few dozen pages; zero follows them wherever they lead."""
+
+    shrinkage: float = SHRINKAGE  # of the weights of the spoof terms towards where they start
+    reluctance: float = 1.0  # to believe class scores, in units of `RELUCTANCE`
+
+
+CAUTIOUS = Caution()
+
+
+def fit_spoof(judged: Judged, shrinkage: float = SHRINKAGE) -> dict[str, float]:
     """Logistic calibration of the members' logits and the gallery, shrunk for little speech."""
     e = judged.evidence
     contrast = e.similarity[:, :-1].max(axis=1) - e.similarity[:, -1]
@@ -56,7 +67,7 @@ def fit_spoof(judged: Judged) -> dict[str, float]:
         x = w_logit * e.spoof_logit + w_signature * e.signature_logit + w_gallery * contrast + bias
         llr = x * speech_s / (speech_s + np.exp(log_s0))
         fit = (judged.weight * np.logaddexp(0, -y * llr)).sum()
-        return float(fit + SHRINKAGE * ((p - start) ** 2).sum())
+        return float(fit + shrinkage * ((p - start) ** 2).sum())
 
     # A few dozen pages decide this fit, however many clips they hold: it starts from a guess and
     # leaves it only as far as they insist.
@@ -101,7 +112,7 @@ def fit_novelty(judged: Judged, spoof: Mapping[str, float]) -> dict[str, float]:
     return {"nov_sim": float(best[0]), "nov_spoof": float(best[1]), "nov_bias": float(best[2])}
 
 
-def fit_attribution(judged: Judged) -> dict[str, float]:
+def fit_attribution(judged: Judged, reluctance: float = 1.0) -> dict[str, float]:
     """Weights of both class scores and of the similarities, by likelihood."""
     e = judged.evidence
     names = ("attr_logit", "attr_signature", "attr_sim")
@@ -110,11 +121,13 @@ def fit_attribution(judged: Judged) -> dict[str, float]:
         return dict.fromkeys(names, 1.0)
     hidden = np.where(judged.seen[rows], 0.0, -1e4)
     said = (e.source_logits[rows], e.signature_sources[rows], e.similarity[rows, :-1])
-    weights = _likeliest(said, judged.source[rows], judged.weight[rows], hidden=hidden)
+    weights = _likeliest(
+        said, judged.source[rows], judged.weight[rows], hidden=hidden, reluctance=reluctance
+    )
     return dict(zip(names, weights, strict=True))
 
 
-def fit_families(judged: Judged, params: FusionParams) -> dict[str, float]:
+def fit_families(judged: Judged, params: FusionParams, reluctance: float = 1.0) -> dict[str, float]:
     """Weights of both family scores and of what the source shares add up to, by likelihood."""
     e = judged.evidence
     names = ("fam_logit", "fam_signature", "fam_sources")
@@ -124,7 +137,7 @@ def fit_families(judged: Judged, params: FusionParams) -> dict[str, float]:
         alone = replace(params, fam_logit=0.0, fam_signature=0.0, fam_sources=1.0, fam_unknown=0.0)
         of_sources = np.log(fuse_all(judged, alone).families[rows, :-1] + FAMILY_FLOOR)
         said = (e.family_logits[rows], e.signature_families[rows], of_sources)
-        weights = _likeliest(said, judged.family[rows], judged.weight[rows])
+        weights = _likeliest(said, judged.family[rows], judged.weight[rows], reluctance=reluctance)
     # A new system is mostly a new member of a known family.
     return {**dict(zip(names, weights, strict=True)), "fam_unknown": 0.25}
 
@@ -135,6 +148,7 @@ def _likeliest(
     weight: npt.NDArray[np.float64],
     *,
     hidden: Floats | float = 0.0,
+    reluctance: float = 1.0,
 ) -> tuple[float, ...]:
     """One weight, 0 or more, for each of several scores [N, C]: those that like the truth best."""
     each = weight / weight.sum()
@@ -142,7 +156,7 @@ def _likeliest(
     def cost(p: npt.NDArray[np.float64]) -> float:
         x = sum((w * s for w, s in zip(p, said, strict=True)), np.asarray(hidden))
         likelihood = x[np.arange(len(truth)), truth] - log_sum_exp(x)
-        return float(-(each * likelihood).sum() + (RELUCTANCE * p**2).sum())
+        return float(-(each * likelihood).sum() + reluctance * (RELUCTANCE * p**2).sum())
 
     start = np.full(len(said), 0.5)
     best = minimize(cost, start, method="L-BFGS-B", bounds=[(0, 20)] * len(said)).x
@@ -205,11 +219,17 @@ def fuse_all(judged: Judged, params: FusionParams) -> Fused:
     return fuse(judged.evidence, params, judged.membership)
 
 
-def fit(judged: Judged) -> FusionParams:
+def fit(judged: Judged, caution: Caution = CAUTIOUS) -> FusionParams:
     """Every part of the fusion, from the same held-out evidence."""
-    spoof = fit_spoof(judged)
-    values = {**spoof, **fit_novelty(judged, spoof), **fit_attribution(judged)}
+    spoof = fit_spoof(judged, caution.shrinkage)
+    attribution = fit_attribution(judged, caution.reluctance)
     first = FusionParams(
-        **values, fam_logit=0.0, fam_signature=1.0, fam_sources=1.0, fam_unknown=0.25
+        **spoof,
+        **fit_novelty(judged, spoof),
+        **attribution,
+        fam_logit=0.0,
+        fam_signature=1.0,
+        fam_sources=1.0,
+        fam_unknown=0.25,
     )
-    return replace(first, **fit_families(judged, first))
+    return replace(first, **fit_families(judged, first, caution.reluctance))

@@ -14,6 +14,7 @@ from trainer.channel.config import AugmentConfig
 from trainer.member_config import EnsembleConfig, MeasureConfig
 from trainer.sampling import Shares
 from trainer.ssl.config import SslConfig
+from trainer.stages import weights_of
 
 NOTHING, SAME_PAGE, OFFICIAL = (
     -1,
@@ -78,6 +79,20 @@ class LossConfig:
     distil_labels: float = 0.0  # the teacher's soft labels over systems
     distil_temperature: float = 2.0
 
+    # What may stand in the place of N-pair or RegMixup: see `metric_loss.py`.
+    ge2e: float = 0.0  # nearer to the own system's centroid in the batch than to any other
+    ge2e_scale: float = 10.0
+    aam: float = 0.0  # additive angular margin to learned directions of the systems
+    aam_margin: float = 0.2
+    aam_scale: float = 16.0
+    proxy_anchor: float = 0.0  # learned directions that pull and push the hardest rows most
+    proxy_margin: float = 0.1
+    proxy_scale: float = 16.0
+    supervised: float = 0.0  # supervised contrast against everything in the batch
+    supervised_temperature: float = 0.1
+    latent: float = 0.0  # the call-level terms on rows pushed away from the mean of their class
+    latent_most: float = 0.5  # by up to so many of their distances from it
+
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         for name, value in vars(self).items():
@@ -85,7 +100,11 @@ class LossConfig:
                 raise SettingsError(f"loss.{name}={value}: want 0 or more")
         for name in (
             "contrast_temperature",
+            "supervised_temperature",
             "oc_scale",
+            "ge2e_scale",
+            "aam_scale",
+            "proxy_scale",
             "regmix_alpha",
             "window_s",
             "distil_temperature",
@@ -253,10 +272,21 @@ def config_from_dict(values: dict[str, Any], where: str = "config") -> TrainConf
         section = plain.pop(name, {})
         if not isinstance(section, dict):
             raise SettingsError(f"{where}: {name}={section!r}: want a table, [{name}]")
+        if name == "loss" and "stages" in section:
+            section = loss_table(section, where=f"{where}: loss.")
         _check(section, kind, where=f"{where}: {name}.")
         built[name] = kind(**section)
     _check(plain, TrainConfig, where=f"{where}: ", besides=built)
     return TrainConfig(**plain, **built)
+
+
+def loss_table(section: dict[str, Any], *, where: str) -> dict[str, Any]:
+    """A `[loss]` table that names stages, as weights."""
+    changes = {key: value for key, value in section.items() if key != "stages"}
+    stages = section["stages"]
+    if not isinstance(stages, list) or not all(isinstance(name, str) for name in stages):  # pyright: ignore[reportUnknownVariableType]
+        raise SettingsError(f"{where}stages={stages!r}: want a list of names")
+    return weights_of(stages, changes, where)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _check(

@@ -13,17 +13,26 @@ from trainer.loss import worse_groups
 
 
 class Critic(nn.Module):
-    """For one member: the way to a teacher, the direction of human speech, a guess of the page,
-    weights of groups.
+    """For one member: the way to a teacher, directions of humans and of systems, a guess of the
+    page, weights of groups.
 
     Only what is switched on is there, so a run without these losses has nothing more to learn.
     """
 
-    def __init__(self, embedding: int, pages: int, config: LossConfig, teacher: int = 0) -> None:
+    def __init__(
+        self,
+        embedding: int,
+        pages: int,
+        config: LossConfig,
+        teacher: int = 0,
+        sources: int = 0,
+    ) -> None:
         super().__init__()
         # From this embedding to the teacher's, which is of another width.
         self.teacher = nn.Linear(embedding, teacher) if config.distil and teacher else None
         self.human = nn.Parameter(torch.randn(embedding)) if config.oc_softmax else None
+        proxied = config.aam or config.proxy_anchor
+        self.proxies = nn.Parameter(torch.randn(sources, embedding)) if proxied else None
         # The label goes in too: what the page may be guessed from is then what an embedding tells
         # of it beyond the label, and telling the labels apart is not punished.
         self.page = (
@@ -51,9 +60,14 @@ class Critics(nn.ModuleList):
     """One for each member of the model."""
 
     def __init__(
-        self, embeddings: Sequence[int], pages: int, config: LossConfig, teacher: int = 0
+        self,
+        embeddings: Sequence[int],
+        pages: int,
+        config: LossConfig,
+        teacher: int = 0,
+        sources: int = 0,
     ) -> None:
-        super().__init__(Critic(width, pages, config, teacher) for width in embeddings)
+        super().__init__(Critic(width, pages, config, teacher, sources) for width in embeddings)
 
     def each(self) -> list[Critic]:
         """The critics, by their type."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +18,7 @@ class Dataset:
     """What `prepare` wrote, with its folds by page."""
 
     clips: Clips
+    chosen: frozenset[int] | None = None  # what alone is seen and judged; folds are of all rows
     rows: tuple[Row, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -28,6 +29,10 @@ class Dataset:
     def load(folder: Path) -> Dataset:
         """Map the audio and read the manifest of a prepared folder."""
         return Dataset(Clips.load(folder))
+
+    def only(self, chosen: frozenset[int]) -> Dataset:
+        """The same rows in the same folds, of which runs see and judge some alone."""
+        return replace(self, chosen=chosen)
 
     def training_rows(self, folds: int, hold_out: int) -> list[int]:
         """All rows, all but one fold's (0 and up), all but a share of every page (-2), or what the
@@ -49,13 +54,18 @@ class Dataset:
 
     def _split(self, folds: int, hold_out: int) -> tuple[list[int], list[int]]:
         if hold_out == NOTHING:
-            return list(range(len(self.rows))), []
-        if hold_out == SAME_PAGE:
-            return _same_page(self.rows)
-        if hold_out == OFFICIAL:
+            split: tuple[list[int], list[int]] = list(range(len(self.rows))), []
+        elif hold_out == SAME_PAGE:
+            split = _same_page(self.rows)
+        elif hold_out == OFFICIAL:
             own = official_split(self.rows)
-            return list(own.train), [*own.dev, *own.judged]
-        return _folds(self.rows, folds)[hold_out]
+            split = list(own.train), [*own.dev, *own.judged]
+        else:
+            split = _folds(self.rows, folds)[hold_out]
+        if self.chosen is None:
+            return split
+        train, test = ([i for i in part if i in self.chosen] for part in split)
+        return train, test
 
 
 @cache

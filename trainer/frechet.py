@@ -31,11 +31,20 @@ class Drift:
 def frechet_distance(a: Doubles, b: Doubles) -> float:
     """[N, E], [M, E]: ||mu_a - mu_b||^2 + Tr(S_a + S_b - 2 (S_a S_b)^(1/2))."""
     mean = a.mean(axis=0) - b.mean(axis=0)
-    of_a, of_b = np.atleast_2d(np.cov(a, rowvar=False)), np.atleast_2d(np.cov(b, rowvar=False))
-    # Tr (S_a S_b)^(1/2) = Tr (R S_b R)^(1/2) with R = S_a^(1/2), whose square root is symmetric.
-    root = _root(of_a)
-    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ of_b @ root), 0)).sum()
-    return float(mean @ mean + np.trace(of_a) + np.trace(of_b) - 2 * cross)
+    of_a, of_b = _deviations(a), _deviations(b)
+    # Tr (S_a S_b)^(1/2) with S = X^T X: the roots of its eigenvalues are the singular values of
+    # X_a X_b^T, which for a few clips in many dimensions is by far the smaller matrix.
+    if min(len(a), len(b)) <= a.shape[1]:
+        cross = np.linalg.svd(of_a @ of_b.T, compute_uv=False).sum()
+    else:
+        root = _root(of_a.T @ of_a)
+        cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ (of_b.T @ of_b) @ root), 0)).sum()
+    return float(mean @ mean + np.square(of_a).sum() + np.square(of_b).sum() - 2 * cross)
+
+
+def _deviations(x: Doubles) -> Doubles:
+    """[N, E] whose X^T X is the covariance."""
+    return (x - x.mean(axis=0)) / np.sqrt(len(x) - 1)
 
 
 def drifts(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Beta
 
-from trainer import loss
+from trainer import loss, metric_loss
 from trainer.batches import NO_LABEL
 from trainer.config import LossConfig
 from trainer.critics import Critic, Critics
@@ -86,6 +86,21 @@ class PooledObjective:
         if whole and self.config.regmix:
             for name, value in self._mixed(stats, known).items():
                 terms[name] = terms[name] + self.config.regmix * value
+        if whole and self.config.latent:
+            for name, value in self._pushed(stats, known).items():
+                terms[name] = terms[name] + self.config.latent * value
+        return dict(terms)
+
+    def _pushed(self, stats: Tensor, known: Labels) -> dict[str, Tensor]:
+        """Humans are one class here, and a system that nobody named is none."""
+        owner = torch.where(known.label == 0, known.source.max() + 1, known.source)
+        way = self.config.latent_most * torch.rand(len(stats)).to(stats)
+        with unmoved(self.model):
+            members = self.model.heads(metric_loss.pushed_outward(stats, owner, way))
+        terms: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=stats.device))
+        for scores in members:
+            for name, value in class_terms(scores, known).items():
+                terms[name] = terms[name] + value
         return dict(terms)
 
     def _once(self, scores: Scores, known: Labels, critic: Critic, step: int) -> dict[str, Tensor]:
@@ -137,13 +152,11 @@ def call_terms(
     scores: Scores, known: Labels, critic: Critic, config: LossConfig
 ) -> dict[str, Tensor]:
     """The terms of one view by one member; rows with label -1 take no part."""
-    spoof = loss.spoof_losses(scores.spoof, known.label.clamp(min=0))
     terms = {
-        "spoof": loss.mean_known(spoof, known.label >= 0),
-        "source": loss.cross_entropy_known(scores.source, known.source),
-        "family": loss.cross_entropy_known(scores.family, known.family),
+        **class_terms(scores, known),
         "n_pair": loss.n_pair_loss(scores.embedding, known.source, config.n_pair_scale),
     }
+    terms |= metric_terms(scores.embedding, known, critic, config)
     if config.contrast:
         chain = known.page if config.contrast_within == "page" else known.utterance
         terms["contrast"] = loss.pair_contrast(
@@ -158,6 +171,44 @@ def call_terms(
             human_cosine=config.oc_human,
             synthetic_cosine=config.oc_synthetic,
         )
+    return terms
+
+
+def class_terms(scores: Scores, known: Labels) -> dict[str, Tensor]:
+    """The cross-entropies: synthetic or human, which system, which family."""
+    spoof = loss.spoof_losses(scores.spoof, known.label.clamp(min=0))
+    return {
+        "spoof": loss.mean_known(spoof, known.label >= 0),
+        "source": loss.cross_entropy_known(scores.source, known.source),
+        "family": loss.cross_entropy_known(scores.family, known.family),
+    }
+
+
+def metric_terms(
+    embedding: Tensor, known: Labels, critic: Critic, config: LossConfig
+) -> dict[str, Tensor]:
+    """What may stand in the place of N-pair; only what is switched on."""
+    terms: dict[str, Tensor] = {}
+    if config.ge2e:
+        terms["ge2e"] = metric_loss.ge2e_loss(embedding, known.source, config.ge2e_scale)
+    if config.supervised:
+        terms["supervised"] = metric_loss.supervised_contrast(
+            embedding, known.label, known.source, config.supervised_temperature
+        )
+    if critic.proxies is not None:
+        for name, term, margin, scale in (
+            ("aam", metric_loss.aam_loss, config.aam_margin, config.aam_scale),
+            (
+                "proxy_anchor",
+                metric_loss.proxy_anchor_loss,
+                config.proxy_margin,
+                config.proxy_scale,
+            ),
+        ):
+            if getattr(config, name):
+                terms[name] = term(
+                    embedding, known.source, critic.proxies, margin=margin, scale=scale
+                )
     return terms
 
 

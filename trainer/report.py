@@ -107,7 +107,7 @@ def write_report(report: Report, out: Path) -> list[Path]:
     stem.parent.mkdir(parents=True, exist_ok=True)
     name = stem.name.removeprefix("model-")
     written = [stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.md")]
-    written[0].write_text(json.dumps(_finite(report.to_dict()), indent=1) + "\n")
+    written[0].write_text(json.dumps(finite(report.to_dict()), indent=1) + "\n")
     written[1].write_text(report_text(report, name))
     return written
 
@@ -145,12 +145,12 @@ def _plain(table: TrackTable) -> dict[str, Any]:
     return plain
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON has no NaN: what is no figure is null."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {key: finite(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [finite(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, float) and value != value:
         return None
     return value

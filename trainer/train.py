@@ -195,7 +195,8 @@ def _beginning(
     ).to(here.device)
     pages = len(numbered(row.page for row in data.rows))
     width = teacher.width if teacher else 0
-    critics = Critics(embedding_widths(model), pages, config.loss, width).to(here.device)
+    widths, sources = embedding_widths(model), len(catalog.sources)
+    critics = Critics(widths, pages, config.loss, width, sources).to(here.device)
     optimiser = torch.optim.AdamW(
         [*model.parameters(), *critics.parameters()],
         lr=config.optimiser.rate,

@@ -59,3 +59,11 @@ def test_folds_are_averaged_by_name() -> None:
     assert table["a"]["folds"] == 2
     both = [drift.moved for fold in (one, other) for drift in fold if drift.of == "a"]
     assert table["a"]["moved"] == pytest.approx(np.mean(both))
+
+
+def test_dimensions_in_which_nothing_lies_change_nothing() -> None:
+    """More of them than clips, so that the distance is computed the other way."""
+    random = np.random.default_rng(4)
+    a, b = random.normal(size=(30, 5)), random.normal(size=(25, 5)) + 0.4
+    wide = [np.pad(x, ((0, 0), (0, 60))) for x in (a, b)]
+    assert frechet_distance(*wide) == pytest.approx(frechet_distance(a, b))

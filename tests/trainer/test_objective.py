@@ -27,6 +27,10 @@ SWITCHES = {
     "oc_softmax": LossConfig(oc_softmax=0.5),
     "adversary": LossConfig(adversary=0.5),
     "robust": LossConfig(robust=0.5),
+    "ge2e": LossConfig(ge2e=0.5),
+    "aam": LossConfig(aam=0.5),
+    "proxy_anchor": LossConfig(proxy_anchor=0.5),
+    "supervised": LossConfig(supervised=0.5),
 }
 
 
@@ -55,7 +59,7 @@ def batch() -> Batch:
 def objective(config: LossConfig) -> Objective:
     torch.manual_seed(0)
     model = TracingModel(SMOKE.encoder, SMOKE.model, sources=3, families=2)
-    critics = Critics(embedding_widths(model), PAGES, config)
+    critics = Critics(embedding_widths(model), PAGES, config, sources=3)
     quiet = Autocast(torch.device("cpu"), halved=False)
     return Objective(model, critics, config, quiet, lambda values: values)
 
@@ -184,3 +188,13 @@ def test_the_direction_of_human_speech_is_learned() -> None:
 def test_a_weight_of_zero_switches_a_term_off_even_if_it_is_no_number() -> None:
     terms = {"spoof": torch.tensor(2.0), "source": torch.tensor(float("nan"))}
     assert number(weighted(terms, LossConfig(spoof=1.0, source=0.0))) == 2.0
+
+
+def test_rows_pushed_outward_raise_the_terms_of_classes_alone(batch: Batch) -> None:
+    torch.manual_seed(1)
+    plain = objective(LossConfig(prefix=0.0)).terms(batch, 0)
+    torch.manual_seed(1)
+    pushed = objective(LossConfig(prefix=0.0, latent=0.5)).terms(batch, 0)
+    raised = {name for name in plain if number(pushed[name]) > number(plain[name])}
+    assert raised == {"spoof", "source", "family"}
+    assert number(pushed["n_pair"]) == number(plain["n_pair"])
