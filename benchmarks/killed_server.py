@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,11 +23,14 @@ LOOK_S = 0.05  # between looks whether it answers
 class KilledServer:
     """A real one without the network's arithmetic, always on the same port and database."""
 
-    def __init__(self, database: str, folder: Path) -> None:
+    def __init__(
+        self, database: str, folder: Path, *, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._database = database
+        self._settings = dict(settings or {})
         self._process: Process | None = None
 
     async def start(self) -> None:
@@ -34,6 +38,7 @@ class KilledServer:
         kept = {name: value for name, value in os.environ.items() if "STREAMTRACE_" not in name}
         given = {"DATABASE": self._database, "MAX_LOAD": "1000", "RING_MS": "60000"}
         given |= {"EVENTS_KEPT_PER_CALL": "32", "ENDED_CALLS_KEPT": "8", "HEARTBEAT_S": "1"}
+        given |= self._settings
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "benchmarks.bare_server", "--port", str(self.port)),
             cwd=self._folder,

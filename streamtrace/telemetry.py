@@ -114,6 +114,24 @@ class Metrics:
             ["action"],
             registry=registry,
         )
+        self.webhook_events = Counter(
+            "streamtrace_webhook_events",
+            "Attempts delivered, failed or gone; events dead after all attempts, or dropped.",
+            ["webhook", "outcome"],
+            registry=registry,
+        )
+        self.webhook_pending = Gauge(
+            "streamtrace_webhook_pending",
+            "Events that an endpoint has not taken yet.",
+            ["webhook"],
+            registry=registry,
+        )
+        self.webhook_disabled = Gauge(
+            "streamtrace_webhook_disabled",
+            "1 while an endpoint is told nothing until somebody enables it.",
+            ["webhook"],
+            registry=registry,
+        )
         self.subscribers = Gauge(
             "streamtrace_subscribers", "Streams of events now.", registry=registry
         )

@@ -15,6 +15,7 @@ from streamtrace.server import (
     operations,
     problems,
     streams,
+    webhooks,
     whip,
 )
 from streamtrace.server.doors import platforms
@@ -36,7 +37,7 @@ def create_app(state: ServerState) -> FastAPI:
     problems.install(app)
     app.add_middleware(limits.BodyLimit, most_bytes=state.settings.frame_limit_bytes)
     app.add_middleware(headers.SecurityHeaders)
-    for part in (operations, calls, alerts, exhibits, streams):
+    for part in (operations, calls, alerts, exhibits, streams, webhooks):
         app.include_router(part.routes(state))
     for way_in in (platforms, whip):
         app.include_router(way_in.routes(LocalSwitchboard(state)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, JSONResponse
 
@@ -52,12 +54,15 @@ class Operations:
         except CallRejected as cause:
             return problem(503, str(cause), headers={"retry-after": str(RETRY_AFTER_S)})
         model = self._state.engine.bundle.ref
-        said = {
+        said: dict[str, Any] = {
             "status": "ready",
             "model": {"id": model.id, "sha256": model.sha256},
             "store": self._store(),
             "evidence": self._evidence(),
         }
+        if self._state.webhooks.workers:
+            failing = self._state.webhooks.failing()
+            said["webhooks"] = {"status": "failing" if failing else "telling", "failing": failing}
         return JSONResponse(said)
 
     def _store(self) -> dict[str, str]:
