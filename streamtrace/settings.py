@@ -42,7 +42,7 @@ DATABASE = re.compile(r"memory|sqlite|sqlite:///.+|postgresql(\+\w+)?://.+")
 PASSWORD = re.compile(r"(//[^:/@]*):.*@")
 QUERY = re.compile(r"\?.*")
 MASK = "**********"
-WITH_SECRETS = ("webhooks",)  # whose values no complaint may repeat
+WITH_SECRETS = ("webhooks", "access_tokens")  # whose values no complaint may repeat
 MEMORY = "memory"  # the database that is none
 
 
@@ -67,6 +67,12 @@ class Settings(BaseSettings):
         None,
         min_length=8,
         description="What whoever places a call must bring, as Bearer token or Basic password.",
+    )
+
+    access_tokens: dict[str, Any] = Field(
+        {},
+        description="Who may read decisions and work alerts; none: whoever reaches the port. See "
+        "[Access](#access).",
     )
 
     audiohook_keys: dict[str, SecretStr] = Field(
@@ -326,6 +332,13 @@ class Settings(BaseSettings):
     @field_serializer("webhooks", when_used="json")
     def _webhooks_without_secrets(self, webhooks: dict[str, Any]) -> dict[str, Any]:
         return {name: _masked(own) for name, own in webhooks.items()}
+
+    @field_serializer("access_tokens", when_used="json")
+    def _access_without_tokens(self, access_tokens: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: {**cast("dict[str, Any]", own), "token": MASK} if isinstance(own, dict) else MASK
+            for name, own in access_tokens.items()
+        }
 
     @classmethod
     def settings_customise_sources(

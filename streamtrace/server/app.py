@@ -10,10 +10,12 @@ from streamtrace.server import (
     alerts,
     calls,
     exhibits,
+    gate,
     headers,
     limits,
     operations,
     problems,
+    session_routes,
     streams,
     webhooks,
     whip,
@@ -36,8 +38,14 @@ def create_app(state: ServerState) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(limits.BodyLimit, most_bytes=state.settings.frame_limit_bytes)
+    app.add_middleware(
+        gate.Gate,
+        tokens=state.tokens,
+        sign_ins=state.sign_ins,
+        now_s=lambda: state.clock.utc().timestamp(),
+    )
     app.add_middleware(headers.SecurityHeaders)
-    for part in (operations, calls, alerts, exhibits, streams, webhooks):
+    for part in (operations, session_routes, calls, alerts, exhibits, streams, webhooks):
         app.include_router(part.routes(state))
     for way_in in (platforms, whip):
         app.include_router(way_in.routes(LocalSwitchboard(state)))

@@ -21,12 +21,14 @@ from streamtrace.errors import (
 )
 from streamtrace.ports import AudioSource, Clock, SourceEnded, SourceItem
 from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
+from streamtrace.server.access import Tokens
 from streamtrace.server.alert_desk import alert_desk
 from streamtrace.server.archive import Archive
 from streamtrace.server.exhibit_desk import ExhibitDesk
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.load import watch_load
 from streamtrace.server.registry import Registry
+from streamtrace.server.sign_in import SignIns
 from streamtrace.server.taken import StreamsTaken
 from streamtrace.server.tasks import OwnedTasks, done
 from streamtrace.server.views import CallState
@@ -74,6 +76,8 @@ class ServerState(OwnedTasks):
         self.webhooks = WebhookDesk(settings, store, self.metrics, engine.clock)
         self.desk = alert_desk(settings, engine, store, self.metrics, self.webhooks.offer)
         self.exhibits = ExhibitDesk(settings, self.registry, self.desk, engine.clock)
+        self.tokens = Tokens.from_settings(settings.access_tokens)
+        self.sign_ins = SignIns(self.tokens)
         self.admission = Admission(settings.max_load)
         self.is_draining = False
         self._driving: set[asyncio.Task[None]] = set()
