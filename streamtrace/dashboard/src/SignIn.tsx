@@ -72,9 +72,9 @@ export function Gate({ children }: { children: ComponentChildren }) {
       <>
         {children}
         {by.name !== null && (
-          <p class="signed-in">
+          <aside class="signed-in" aria-label="Session">
             Signed in as {by.name}{by.role === "viewer" ? ", who only reads" : ""}. <button type="button" class="plain" onClick={() => void signOut()}>Sign out</button>
-          </p>
+          </aside>
         )}
       </>
     );
