@@ -29,7 +29,10 @@ _LATENCIES_S = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.48, 0.75, 1.0, 2.0, 5.0
 _STORE_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0)
 _VERDICTS_S = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 60.0)
 # They say more than anyone serving calls wants to read.
-_QUIET_LOGGERS = ("uvicorn", "uvicorn.error", "websockets", "aiortc", "aioice", "asyncio", "libav")
+_QUIET_LOGGERS = (
+    *("uvicorn", "uvicorn.error", "websockets", "aiortc", "aioice", "asyncio", "libav"),
+    *("httpx", "httpcore"),  # addresses of webhooks may be secrets
+)
 
 
 class Metrics:
