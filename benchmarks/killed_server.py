@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,11 +27,14 @@ class KilledServer:
     Whoever calls it is taken for a synthetic voice, and brings an alert after some seconds.
     """
 
-    def __init__(self, database: str, folder: Path) -> None:
+    def __init__(
+        self, database: str, folder: Path, *, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._database = database
+        self._settings = dict(settings or {})
         self._process: Process | None = None
 
     async def start(self) -> None:
@@ -39,6 +43,7 @@ class KilledServer:
         given = {"DATABASE": self._database, "MAX_LOAD": "1000", "RING_MS": "60000"}
         given |= {"EVENTS_KEPT_PER_CALL": "32", "ENDED_CALLS_KEPT": "8", "HEARTBEAT_S": "1"}
         given |= {"ALERTS": '{"false_alarms_per_100_calls": 25}'}
+        given |= self._settings
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "benchmarks.bare_server", "--accuse"),
             *("--port", str(self.port)),

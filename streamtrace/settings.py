@@ -10,9 +10,9 @@ import os
 import re
 import tomllib
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -40,6 +40,9 @@ ICE_URL = r"^(stuns?|turns?):[!-~]+$"
 HEADER_TEXT = r"^[ -~]+$"
 DATABASE = re.compile(r"memory|sqlite|sqlite:///.+|postgresql(\+\w+)?://.+")
 PASSWORD = re.compile(r"(//[^:/@]*):.*@")
+QUERY = re.compile(r"\?.*")
+MASK = "**********"
+WITH_SECRETS = ("webhooks", "access_tokens")  # whose values no complaint may repeat
 MEMORY = "memory"  # the database that is none
 
 
@@ -64,6 +67,12 @@ class Settings(BaseSettings):
         None,
         min_length=8,
         description="What whoever places a call must bring, as Bearer token or Basic password.",
+    )
+
+    access_tokens: dict[str, Any] = Field(
+        {},
+        description="Who may read decisions and work alerts; none: whoever reaches the port. See "
+        "[Access](#access).",
     )
 
     audiohook_keys: dict[str, SecretStr] = Field(
@@ -106,6 +115,13 @@ class Settings(BaseSettings):
     )
     evidence_folder: Path | None = Field(
         None, description="Where it is kept; none: `evidence` beside the database's file."
+    )
+    webhooks: dict[str, Any] = Field(
+        {},
+        description="Other servers that are told of alerts and calls: see [Webhooks](#webhooks).",
+    )
+    webhook_networks: tuple[str, ...] = Field(
+        (), description="Networks that are not public, and that webhooks may reach all the same."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -313,6 +329,17 @@ class Settings(BaseSettings):
     def _database_without_password(self, database: str) -> str:
         return PASSWORD.sub(r"\1:***@", database)
 
+    @field_serializer("webhooks", when_used="json")
+    def _webhooks_without_secrets(self, webhooks: dict[str, Any]) -> dict[str, Any]:
+        return {name: _masked(own) for name, own in webhooks.items()}
+
+    @field_serializer("access_tokens", when_used="json")
+    def _access_without_tokens(self, access_tokens: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: {**cast("dict[str, Any]", own), "token": MASK} if isinstance(own, dict) else MASK
+            for name, own in access_tokens.items()
+        }
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -364,17 +391,28 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
     )
 
 
+def _masked(webhook: Any) -> Any:
+    """A query, too, may be a secret."""
+    if not isinstance(webhook, dict):
+        return MASK
+    table = cast("dict[str, Any]", webhook)
+    secret = {key: MASK for key in table if key.startswith("secret")}
+    return table | secret | {"url": QUERY.sub("?…", str(table.get("url")))}
+
+
 def _plain(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def _complaint(error: ErrorDetails) -> str:
     """One error of pydantic as `key=value: rule`."""
-    location: Iterable[int | str] = error["loc"]
+    location: tuple[int | str, ...] = error["loc"]
     key = ".".join(str(part) for part in location)
     if error["type"] == "extra_forbidden":
         return f"{key}: no such setting; `streamtrace config schema` lists all"
     rule = error["msg"].removeprefix("Value error, ")
+    if location[:1] and location[0] in WITH_SECRETS:
+        return f"{key}: {rule[0].lower()}{rule[1:]}"
     if not key:  # a rule about several settings
         return rule
     return f"{key}={json.dumps(error['input'], default=str)}: {rule[0].lower()}{rule[1:]}"

@@ -29,7 +29,10 @@ _LATENCIES_S = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.48, 0.75, 1.0, 2.0, 5.0
 _STORE_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0)
 _VERDICTS_S = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 60.0)
 # They say more than anyone serving calls wants to read.
-_QUIET_LOGGERS = ("uvicorn", "uvicorn.error", "websockets", "aiortc", "aioice", "asyncio", "libav")
+_QUIET_LOGGERS = (
+    *("uvicorn", "uvicorn.error", "websockets", "aiortc", "aioice", "asyncio", "libav"),
+    *("httpx", "httpcore"),  # addresses of webhooks may be secrets
+)
 
 
 class Metrics:
@@ -112,6 +115,24 @@ class Metrics:
             "streamtrace_alert_changes",
             "What was done to alerts, by people and by policy.",
             ["action"],
+            registry=registry,
+        )
+        self.webhook_events = Counter(
+            "streamtrace_webhook_events",
+            "Attempts delivered, failed or gone; events dead after all attempts, or dropped.",
+            ["webhook", "outcome"],
+            registry=registry,
+        )
+        self.webhook_pending = Gauge(
+            "streamtrace_webhook_pending",
+            "Events that an endpoint has not taken yet.",
+            ["webhook"],
+            registry=registry,
+        )
+        self.webhook_disabled = Gauge(
+            "streamtrace_webhook_disabled",
+            "1 while an endpoint is told nothing until somebody enables it.",
+            ["webhook"],
             registry=registry,
         )
         self.subscribers = Gauge(

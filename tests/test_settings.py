@@ -195,3 +195,31 @@ def test_signatures_need_the_public_address(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_public_address_that_is_none(given: str) -> None:
     with pytest.raises(SettingsError, match=r"public_url=.*want https://HOST"):
         load_settings(public_url=given)
+
+
+def test_webhooks_of_file_and_environment_are_one_table_and_show_no_secret(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = '[webhooks.siem]\nurl = "https://a.example/x?key=hunter2"\nlines = ["sales"]\n'
+    (empty_folder / "streamtrace.toml").write_text(file)
+    monkeypatch.setenv("STREAMTRACE_WEBHOOKS", '{"siem": {"secret": "whsec_hunter2"}}')
+    settings = load_settings()
+    told = json.dumps(shown(settings))
+    assert "hunter2" not in told
+    assert shown(settings)["webhooks"]["siem"]["url"] == "https://a.example/x?…"
+    assert Settings(**handed_on(settings)) == settings
+    assert settings.webhooks["siem"] == {
+        "url": "https://a.example/x?key=hunter2",
+        "lines": ["sales"],
+        "secret": "whsec_hunter2",
+    }
+
+
+@pytest.mark.parametrize("wrong", ['["whsec_hunter2"]', '"whsec_hunter2"', "7"])
+def test_a_complaint_about_webhooks_repeats_no_secret(
+    wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMTRACE_WEBHOOKS", wrong)
+    with pytest.raises(SettingsError, match="webhooks") as told:
+        load_settings()
+    assert "hunter2" not in str(told.value)

@@ -6,7 +6,9 @@ import json
 import sys
 
 from streamtrace.alerts.policy import AlertPolicies
+from streamtrace.server.access import Tokens
 from streamtrace.settings import load_settings, schema as settings_schema, shown, unknown_variables
+from streamtrace.webhooks.endpoint import Receivers
 
 
 def show() -> int:
@@ -17,7 +19,10 @@ def show() -> int:
 
 def check() -> int:
     """Print nothing if all is sound; a wrong setting raises SettingsError."""
-    AlertPolicies.from_settings(load_settings().alerts)
+    settings = load_settings()
+    AlertPolicies.from_settings(settings.alerts)
+    Tokens.from_settings(settings.access_tokens)
+    Receivers.from_settings(settings.webhooks, settings.webhook_networks)
     if unknown := unknown_variables():
         names = ", ".join(unknown)
         print(

@@ -54,7 +54,11 @@ class AuditTrail(BaseModel, frozen=True):
 class AlertDecision(BaseModel, frozen=True, extra="forbid"):
     """What a person does. Whoever dismisses says why, in `note`."""
 
-    actor: str = Field(min_length=1, max_length=MOST_NAME)
+    actor: str = Field(
+        "",
+        max_length=MOST_NAME,
+        description="Who it is. Where access tokens are set the token's name is written.",
+    )
     assignee: str | None = Field(None, max_length=MOST_NAME)
     disposition: Disposition | None = None
     note: str | None = Field(None, max_length=MOST_NOTE)

@@ -53,6 +53,7 @@ class AlertDesk:
         calibration: Calibration | None,
         clock: Clock,
         on_change: Callable[[str], None] = lambda _action: None,
+        on_told: Callable[[WireEvent, str | None], None] = lambda _event, _line: None,
     ) -> None:
         self.book = AlertBook(store and store.alerts)
         self.channel = EventChannel(
@@ -64,6 +65,7 @@ class AlertDesk:
         self._store = store
         self._clock = clock
         self._on_change = on_change
+        self._on_told = on_told
         self._sequence = 0  # of the newest change, staged or shown
         self._kept_sequence = 0
         self._staged: dict[str, Alert] = {}  # in the transaction that runs
@@ -161,6 +163,7 @@ class AlertDesk:
                 del self._staged[alert.id]
             self._on_change(one.change.entry.action.value)
             self.channel.show(one.event)
+            self._on_told(one.event, alert.line)
 
     def void(self) -> None:
         """The transaction that runs is not known to be kept: nothing of it was shown."""
@@ -226,11 +229,20 @@ class AlertDesk:
 
 
 def alert_desk(
-    settings: Settings, engine: Engine, store: Store | None, metrics: Metrics
+    settings: Settings,
+    engine: Engine,
+    store: Store | None,
+    metrics: Metrics,
+    on_told: Callable[[WireEvent, str | None], None],
 ) -> AlertDesk:
     """A server's; raises `SettingsError` where a policy cannot be."""
     calibration = read_alert_calibration(engine.bundle)
     changes = metrics.alert_changes
     return AlertDesk(
-        settings, store, calibration, engine.clock, lambda what: changes.labels(what).inc()
+        settings,
+        store,
+        calibration,
+        engine.clock,
+        lambda what: changes.labels(what).inc(),
+        on_told,
     )

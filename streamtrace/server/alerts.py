@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from streamtrace.alerts.alert import Wish
@@ -21,6 +21,7 @@ from streamtrace.events.alerts import Alert, AlertAction, AlertState, Severity
 from streamtrace.events.wire import padded
 from streamtrace.server.alert_book import Wanted
 from streamtrace.server.alert_views import alert_view, audit_view
+from streamtrace.server.gate import person_of
 from streamtrace.server.problems import RETRY_AFTER_S, Refusal
 from streamtrace.server.query import whole_number
 from streamtrace.server.state import ServerState
@@ -149,12 +150,16 @@ class Alerts:
         async def decide(
             alert_id: str,
             decision: AlertDecision,
+            request: Request,
             if_match: Annotated[
                 str | None, Header(description="The ETag of the alert that was looked at.")
             ] = None,
         ) -> Response:
             """Answered when it is kept."""
-            wish = Wish(action=action, version=_version(if_match), **dict(decision))
+            given = dict(decision)
+            if (person := person_of(request)) is not None:
+                given["actor"] = person.name
+            wish = Wish(action=action, version=_version(if_match), **given)
             return await self._decide(alert_id, wish)
 
         return decide

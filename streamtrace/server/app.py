@@ -12,11 +12,14 @@ from streamtrace.server import (
     alerts,
     calls,
     exhibits,
+    gate,
     headers,
     limits,
     operations,
     problems,
+    session_routes,
     streams,
+    webhooks,
     whip,
 )
 from streamtrace.server.api.asyncapi import asyncapi
@@ -43,8 +46,14 @@ def create_app(state: ServerState) -> FastAPI:
     app.add_api_route("/asyncapi.json", lambda: told, methods=["GET"], include_in_schema=False)
     problems.install(app)
     app.add_middleware(limits.BodyLimit, most_bytes=state.settings.frame_limit_bytes)
+    app.add_middleware(
+        gate.Gate,
+        tokens=state.tokens,
+        sign_ins=state.sign_ins,
+        now_s=lambda: state.clock.utc().timestamp(),
+    )
     app.add_middleware(headers.SecurityHeaders)
-    for part in (operations, calls, alerts, exhibits, streams):
+    for part in (operations, session_routes, calls, alerts, exhibits, streams, webhooks):
         app.include_router(part.routes(state))
     for way_in in (platforms, whip):
         app.include_router(way_in.routes(LocalSwitchboard(state)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from streamtrace.alerts.alert import MOST_NAME
@@ -12,6 +12,7 @@ from streamtrace.errors import AlertConflict, EvidenceBroken
 from streamtrace.events.alerts import Alert
 from streamtrace.events.wire import stamp
 from streamtrace.server.alerts import NO_SUCH_ALERT
+from streamtrace.server.gate import person_of
 from streamtrace.server.problems import Refusal
 from streamtrace.server.state import ServerState
 from streamtrace.server.streams import NO_SUCH_CALL
@@ -132,6 +133,7 @@ class Exhibits:
     async def clip(
         self,
         alert_id: str,
+        request: Request,
         actor: Annotated[
             str, Query(min_length=1, max_length=MOST_NAME, description="Who listens; audited.")
         ],
@@ -139,6 +141,8 @@ class Exhibits:
         """What spoke for the alert, to listen to; silence where nothing did. Every play is audited
         before it is given."""
         alert = await self._alert(alert_id)
+        if (person := person_of(request)) is not None:
+            actor = person.name
         try:
             clip = await self._state.exhibits.play(alert, actor)
         except AlertConflict as refusal:

@@ -6,15 +6,19 @@ from streamtrace.engine import Engine
 from streamtrace.errors import StoreError, StoreFailed
 from streamtrace.server.alert_desk import AlertDesk
 from streamtrace.server.recovery import end_lost_calls
+from streamtrace.server.webhook_desk import WebhookDesk
 from streamtrace.settings import Settings
 from streamtrace.store.retention import Retention
 from streamtrace.store.store import Store
 from streamtrace.telemetry import Metrics
 
 
-async def begin_keeping(store: Store, engine: Engine, desk: AlertDesk, metrics: Metrics) -> None:
+async def begin_keeping(
+    store: Store, engine: Engine, desk: AlertDesk, webhooks: WebhookDesk, metrics: Metrics
+) -> None:
     """Before the first request; raises `StoreError` where the database cannot be written."""
     try:
+        await webhooks.begin()  # they are told of these ends
         await end_lost_calls(store, engine)
         await desk.begin()
     except StoreFailed as cause:

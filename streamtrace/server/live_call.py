@@ -64,6 +64,7 @@ class LiveCall:
         exhibits: CallExhibits,
         on_leg: Callable[[], None],
         on_change: Callable[[LiveCall], None],
+        on_told: Callable[[WireEvent, str | None], None] = lambda _event, _line: None,
     ) -> None:
         self.id = id
         self.external_id = external_id
@@ -87,6 +88,7 @@ class LiveCall:
         self._said_bytes = 0
         self._on_leg = on_leg
         self._on_change = on_change
+        self._on_told = on_told
         self._call: Call | None = None
 
     @property
@@ -178,6 +180,7 @@ class LiveCall:
         if self.state is CallState.ENDED:
             self.channel.close()
         self._on_change(self)
+        self._on_told(encoded, self.line)
 
     def _row(self, state: CallState, event: CloudEvent) -> CallRow:
         return CallRow(

@@ -57,6 +57,13 @@ class EvidenceState(BaseModel, frozen=True):
     problem: str | None = None
 
 
+class WebhooksState(BaseModel, frozen=True):
+    """Whether those who are to be told are, and who is not, and why."""
+
+    status: Literal["telling", "failing"]
+    failing: dict[str, str]
+
+
 class Ready(BaseModel, frozen=True):
     """One more call can be taken."""
 
@@ -64,6 +71,7 @@ class Ready(BaseModel, frozen=True):
     model: ModelRef
     store: StoreState
     evidence: EvidenceState
+    webhooks: WebhooksState | None = None
 
 
 class Operations:
@@ -95,6 +103,7 @@ class Operations:
                 model=self._state.engine.bundle.ref,
                 store=self._store(),
                 evidence=self._evidence(),
+                webhooks=self._webhooks(),
             )
         )
 
@@ -112,6 +121,12 @@ class Operations:
         if keeper.problem is None:
             return EvidenceState(status="keeping")
         return EvidenceState(status="failing", problem=keeper.problem)
+
+    def _webhooks(self) -> WebhooksState | None:
+        if not self._state.webhooks.workers:
+            return None
+        failing = self._state.webhooks.failing()
+        return WebhooksState(status="failing" if failing else "telling", failing=failing)
 
     async def metrics(self) -> Response:
         """Prometheus' text format."""

@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from streamtrace.loopback import is_loopback
 from streamtrace.server.audiosocket import taking_audiosocket
 from streamtrace.server.direct import DirectWebSocket
 from streamtrace.server.listening import base_url, with_port_of
@@ -95,6 +96,8 @@ def tell_ready(
     if settings.audiosocket_port is not None:
         host, port = settings.audiosocket_host, settings.audiosocket_port
         log.info("taking audiosocket", host=host, port=port)
+    if not settings.access_tokens and not is_loopback(settings.host):
+        log.warning("reading is open to whoever reaches this port: set access_tokens")
     log.info("encoder chosen", device=engine.backend.device, why=engine.backend.text)
 
 

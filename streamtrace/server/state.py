@@ -23,14 +23,17 @@ from streamtrace.events.views import CallState
 from streamtrace.ports import AudioSource, Clock
 from streamtrace.protocols.audiosocket import PROTOCOL as AUDIOSOCKET
 from streamtrace.protocols.http_signature import BadSignature, Nonces
+from streamtrace.server.access import Tokens
 from streamtrace.server.alert_desk import alert_desk
 from streamtrace.server.archive import Archive
 from streamtrace.server.exhibit_desk import ExhibitDesk
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.load import watch_load
 from streamtrace.server.registry import Registry
+from streamtrace.server.sign_in import SignIns
 from streamtrace.server.taken import StreamsTaken
 from streamtrace.server.tasks import OwnedTasks, done
+from streamtrace.server.webhook_desk import WebhookDesk
 from streamtrace.settings import Settings
 from streamtrace.sinks.channel import EventChannel
 from streamtrace.telemetry import Metrics
@@ -71,8 +74,11 @@ class ServerState(OwnedTasks):
         self.registry = Registry(settings.ended_calls_kept)
         self.store = store  # None: what is in memory is all there is
         self.archive = Archive(self.registry, store, settings, engine.clock)
-        self.desk = alert_desk(settings, engine, store, self.metrics)
+        self.webhooks = WebhookDesk(settings, store, self.metrics, engine.clock)
+        self.desk = alert_desk(settings, engine, store, self.metrics, self.webhooks.offer)
         self.exhibits = ExhibitDesk(settings, self.registry, self.desk, engine.clock)
+        self.tokens = Tokens.from_settings(settings.access_tokens)
+        self.sign_ins = SignIns(self.tokens)
         self.admission = Admission(settings.max_load)
         self.is_draining = False
         self._driving: set[asyncio.Task[None]] = set()
@@ -85,8 +91,11 @@ class ServerState(OwnedTasks):
         if self.store is not None:
             from streamtrace.server.keeping import begin_keeping, keep_small
 
-            await begin_keeping(self.store, self.engine, self.desk, self.metrics)
+            await begin_keeping(self.store, self.engine, self.desk, self.webhooks, self.metrics)
             self.spawn(keep_small(self.store, self.engine, self.settings))
+        else:
+            await self.webhooks.begin()
+        self.spawn(self.webhooks.run())
         if self.exhibits.keeper is not None:
             self.spawn(self.exhibits.keeper.run())
         self.spawn(watch_load(self.admission, self.engine.encoder, self.clock, self.metrics))
@@ -237,7 +246,8 @@ class ServerState(OwnedTasks):
                 await self.exhibits.flushed()
         self.registry.changes.close()
         self.desk.channel.close()
-        await done(self._streaming, within_s * DELIVERY_SHARE)
+        telling = self.spawn(self.webhooks.idle())
+        await done(self._streaming | {telling}, within_s * DELIVERY_SHARE)
         log.info("drained", calls=len(self._driving), streams=len(self._streaming))
 
     def _new_call(self, external_id: str | None, line: str | None, protocol: str) -> LiveCall:
@@ -261,6 +271,7 @@ class ServerState(OwnedTasks):
             exhibits=self.exhibits.of_call(),
             on_leg=lambda: self.admission.taken(self.clock.now()),
             on_change=self.registry.changed,
+            on_told=self.webhooks.offer,
         )
         self.registry.add(live)
         return live

@@ -12,6 +12,7 @@ from streamtrace.events.alert_wire import feed_gap
 from streamtrace.events.log import WireEvent
 from streamtrace.store.rows import AlertRow, AlertRows, TransitionRow
 from streamtrace.store.schema import ALERT_EVENTS, ALERT_TRANSITIONS, ALERTS
+from streamtrace.store.upsert import upsert
 
 ALERT_COLUMNS = tuple(ALERTS.c[name] for name in AlertRow.__slots__)
 TRANSITION_COLUMNS = tuple(ALERT_TRANSITIONS.c[name] for name in TransitionRow.__slots__)
@@ -21,9 +22,9 @@ class AlertWriter:
     """Inside the transactions of others; every statement may be repeated."""
 
     def __init__(self, insert: Callable[[Table], Any]) -> None:
-        self._put_alert = _upsert(insert(ALERTS), ALERTS)
-        self._put_transition = _upsert(insert(ALERT_TRANSITIONS), ALERT_TRANSITIONS)
-        self._put_event = _upsert(insert(ALERT_EVENTS), ALERT_EVENTS)
+        self._put_alert = upsert(insert(ALERTS), ALERTS)
+        self._put_transition = upsert(insert(ALERT_TRANSITIONS), ALERT_TRANSITIONS)
+        self._put_event = upsert(insert(ALERT_EVENTS), ALERT_EVENTS)
 
     def write(self, connection: Connection, rows: AlertRows) -> None:
         """All of it."""
@@ -139,11 +140,3 @@ class AlertHistory:
 
     def _gap(self, first: int, last: int) -> WireEvent:
         return WireEvent.of(feed_gap(first=first, last=last, time=self._utc()))
-
-
-def _upsert(insert: Any, table: Table) -> Any:
-    keys = [column.name for column in table.primary_key]
-    new = {column.name: insert.excluded[column.name] for column in table.c}
-    return insert.on_conflict_do_update(
-        index_elements=keys, set_={name: new[name] for name in new if name not in keys}
-    )

@@ -20,6 +20,7 @@ from streamtrace.errors import StoreError, StoreFailed
 from streamtrace.events.log import WireEvent
 from streamtrace.store.alerts import AlertWriter
 from streamtrace.store.location import Location
+from streamtrace.store.outbox import OutboxWriter
 from streamtrace.store.postgres import Postgres
 from streamtrace.store.rows import ENDED, LEAVING, LIVE, Batch, CallRow, RowRefused
 from streamtrace.store.schema import CALLS, EVENTS, make_or_check
@@ -73,6 +74,7 @@ class Database:
         self._put_event: Insert = event.on_conflict_do_nothing()
         self._put_call: Insert = call.on_conflict_do_update(index_elements=["id"], set_=new)
         self._alerts = AlertWriter(self._backend.insert)
+        self.outbox = OutboxWriter(self._backend.insert)
 
     def close(self) -> None:
         """Let everything go."""
@@ -98,6 +100,12 @@ class Database:
                 connection.execute(self._put_event, [row.values() for row in batch.events])
             if batch.alerts is not None:
                 self._alerts.write(connection, batch.alerts)
+            self.outbox.write(connection, batch)
+
+    def change(self, work: Callable[[Connection], Found]) -> Found:
+        """Whatever `work` does, as a whole."""
+        with self._writing() as connection:
+            return work(connection)
 
     def leave(self, call_id: str) -> None:
         """The call is not shown any more; its events go behind it, part by part."""

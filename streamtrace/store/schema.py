@@ -11,11 +11,13 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Float,
     Index,
     Integer,
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     func,
     inspect,
     select,
@@ -23,8 +25,9 @@ from sqlalchemy import (
 
 from streamtrace.errors import StoreError
 
-VERSION = 2
+VERSION = 3
 BEFORE_ALERTS = 1  # it had their tables in another form, and never wrote to them
+BEFORE_WEBHOOKS = 2  # it had no tables for them
 
 METADATA = MetaData()
 
@@ -93,6 +96,37 @@ ALERT_EVENTS = Table(
     Column("text", Text, nullable=False),
 )
 
+# What may be told to webhooks: which event, in the order in which they were kept. A number is never
+# used again, for cursors stay behind it.
+OUTBOX = Table(
+    "webhook_outbox",
+    METADATA,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("subject", Text, nullable=False),  # a call's id, or `alerts`
+    Column("sequence", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("line", Text),
+    UniqueConstraint("subject", "sequence"),
+    sqlite_autoincrement=True,
+)
+
+WEBHOOKS = Table(
+    "webhooks",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("cursor", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),  # JSON: how it fares
+)
+
+PARKED = Table(
+    "webhook_parked",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_s", Float, nullable=False),
+)
+
 
 def make_or_check(connection: Connection, name: str, *, alone: bool) -> None:
     """Make the tables in an empty database; raise `StoreError` in one that is not ours.
@@ -117,10 +151,10 @@ def _check_version(connection: Connection, name: str) -> None:
     version = connection.execute(select(func.max(SCHEMA.c.version))).scalar()
     if version == VERSION:
         return
-    if version == BEFORE_ALERTS:
-        ours = [ALERTS, ALERT_TRANSITIONS, ALERT_EVENTS]
-        METADATA.drop_all(connection, ours)
-        METADATA.create_all(connection, ours)
+    if version in (BEFORE_ALERTS, BEFORE_WEBHOOKS):
+        if version == BEFORE_ALERTS:
+            METADATA.drop_all(connection, [ALERTS, ALERT_TRANSITIONS, ALERT_EVENTS])
+        METADATA.create_all(connection)
         connection.execute(SCHEMA.update().values(version=VERSION))
         return
     if version is not None and version > VERSION:

@@ -18,6 +18,7 @@ from streamtrace.store.alerts import AlertReader
 from streamtrace.store.database import Database
 from streamtrace.store.journal import Journal
 from streamtrace.store.location import locate
+from streamtrace.store.outbox import StoredOutbox
 from streamtrace.store.retention import Retention, Sweeper
 from streamtrace.store.rows import Batch, CallRow
 from streamtrace.store.thread import JobThread
@@ -39,6 +40,12 @@ class Store:
         self._reading = ThreadPoolExecutor(READERS, "store-reader")
         self.journal = Journal(database.write, self._thread)
         self.alerts = AlertReader(lambda look: self._read(lambda: database.read(look)))
+        self.outbox = StoredOutbox(
+            database.outbox,
+            lambda look: self._read(lambda: database.read(look)),
+            lambda work: self._thread.submit(lambda: database.change(work)),
+            self.journal,
+        )
 
     async def write(self, batch: Batch) -> None:
         """Kept when this returns; for what is not an event of a live call."""

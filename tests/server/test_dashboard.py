@@ -25,7 +25,7 @@ AXE = Path(__file__).parents[2] / "streamtrace/dashboard/node_modules/axe-core/a
 CLIPS = Path(__file__).parents[2] / "streamtrace" / "demo" / "clips"
 # The browser's own words when a socket is lost, a call is unknown, or somebody was first;
 # all are tested.
-EXPECTED = re.compile(r"WebSocket connection|ERR_CONNECTION_REFUSED|status of 4(04|12)")
+EXPECTED = re.compile(r"WebSocket connection|ERR_CONNECTION_REFUSED|status of 4(01|04|12)")
 FLAGS = [
     "--no-sandbox",
     "--no-proxy-server",

@@ -58,7 +58,8 @@ def by_kind(folds: Sequence[Clouds], seed: int = 0) -> dict[str, float]:
         for kind in KINDS:
             mine = [(a, b) for k, a, b in pairs if k == kind]
             for place in random.permutation(len(mine))[:MOST_PAIRS]:
-                found[kind].append(_distance(*mine[place], random))
+                one, other = mine[place]
+                found[kind].append(_distance(one, other, random))
     return {kind: float(np.mean(each)) if each else float("nan") for kind, each in found.items()}
 
 

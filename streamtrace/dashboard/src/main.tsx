@@ -12,6 +12,7 @@ import { callById, followCalls, heardAt, link, ordered, shown, totals } from "./
 import { percent, VERDICTS, wallClock } from "./format";
 import { go, openAlert, openCall, view, type View } from "./route";
 import { isAudible, toggleSound } from "./sound";
+import { admit, Gate } from "./SignIn";
 import { Wall } from "./Wall";
 import "./style.css";
 
@@ -167,7 +168,9 @@ setInterval(() => {
   if (changes.length) announcement.value = changes.join(". ");
 }, ANNOUNCE_EVERY_MS);
 
-followCalls();
-void followAlerts();
+admit(() => {
+  followCalls();
+  void followAlerts();
+});
 const host = document.getElementById("app");
-if (host) render(<App />, host);
+if (host) render(<Gate><App /></Gate>, host);

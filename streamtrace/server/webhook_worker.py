@@ -1,0 +1,236 @@
+"""Tells one endpoint what it wants to hear, for as long as the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from streamtrace.errors import StoreFailed
+from streamtrace.ports import Clock
+from streamtrace.webhooks.answer import Outcome, unanswered
+from streamtrace.webhooks.endpoint import Endpoint
+from streamtrace.webhooks.health import (
+    Health,
+    Parked,
+    chosen,
+    enabled,
+    learned,
+    passed,
+    pinged,
+    planned,
+    without,
+)
+from streamtrace.webhooks.message import body_of
+from streamtrace.webhooks.outbox import Account, Outbox, Waiting
+
+if TYPE_CHECKING:  # a server without webhooks loads no client
+    from streamtrace.sinks.webhook import Post
+
+log = structlog.get_logger()
+
+LOOK_S = 60.0  # what was written late, behind a full disk, wakes nobody
+AGAIN_S = 5.0  # while the database cannot be read or written
+
+Tell = Callable[[Endpoint, str, int], None]  # a metric: of whom, what, how much
+
+
+class WebhookWorker:
+    """One endpoint's: events, in turn with what it said; a slow one keeps nobody else waiting."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        account: Account,
+        outbox: Outbox,
+        post: Post,
+        clock: Clock,
+        tell: Tell,
+        dice: Callable[[], float] = random.random,
+        *,
+        look_s: float = LOOK_S,
+    ) -> None:
+        self.endpoint = endpoint
+        self.health = account.health
+        self.parked = {one.number: one for one in account.parked}
+        self._kept = account.health
+        self._outbox = outbox
+        self._post = post
+        self._clock = clock
+        self._tell = tell
+        self._dice = dice
+        self._look_s = look_s
+        self._wanted = asyncio.Event()
+        self._idle = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._idle.clear()
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._wanted.clear()
+            try:
+                wait_s = await self._turn()
+            except StoreFailed as failure:
+                log.warning("webhooks wait for the database", problem=str(failure))
+                wait_s = AGAIN_S
+            if wait_s > 0:
+                self._idle.set()
+                await self._sleep(wait_s)
+
+    async def idle(self) -> None:
+        """Until all that can be told now is told."""
+        await self._idle.wait()
+
+    async def enable(self) -> None:
+        """Somebody has seen to it."""
+        self.health = enabled(self.health)
+        self._hasten()
+        await self._outbox.keep(self.endpoint, self.health, [], [])
+        log.info("webhook enabled", webhook=self.endpoint.name)
+        self.wake()
+
+    async def ping(self, message_id: str, text: str) -> Outcome:
+        """Try it now, whatever its health."""
+        _, body = body_of(text)
+        outcome = await self._post(self.endpoint, message_id, body, 0)
+        self._changed(pinged(self.health, outcome, self._now_s()))
+        self.wake()
+        return outcome
+
+    async def pending(self) -> int:
+        """How many events it has not taken yet."""
+        behind = await self._outbox.count(
+            self.endpoint, self.health.cursor, await self._outbox.newest()
+        )
+        return behind + len(self.parked)
+
+    async def drop_older(self, cutoff: int) -> None:
+        """More waits than may: what is older is lost to it, and counted."""
+        if self.health.cursor >= cutoff:
+            return
+        lost = await self._outbox.count(self.endpoint, self.health.cursor, cutoff)
+        self.health = without(passed(self.health, cutoff), lost)
+        if lost:
+            self._lose(lost)
+        await self._outbox.keep(self.endpoint, self.health, [], [])
+
+    async def keep(self) -> None:
+        """What was passed over since, too, so that it can be let go."""
+        if self.health != self._kept:
+            kept = self.health
+            await self._outbox.keep(self.endpoint, kept, [], [])
+            self._kept = kept
+
+    async def _turn(self) -> float:
+        """Make the attempts that are due; how long there is nothing to do behind them."""
+        if self._outbox.problem is not None:
+            return AGAIN_S
+        plan = planned(self.health, self.parked.values(), self._now_s())
+        new: Sequence[Waiting] = ()
+        if plan.new:
+            newest = await self._outbox.newest()
+            new = await self._outbox.behind(self.endpoint, self.health.cursor, plan.new)
+            if not new:
+                self.health = passed(self.health, newest)
+        attempts = chosen(self.health, plan, [one.number for one in new])
+        if not attempts:
+            if plan.look_again_s is None:
+                return self._look_s
+            return min(self._look_s, max(plan.look_again_s - self._now_s(), 0.001))
+        known = {one.number: one.text for one in new}
+        missing = [one.number for one in attempts if one.number not in known]
+        for one in await self._outbox.texts(missing) if missing else ():
+            known[one.number] = one.text
+        async with asyncio.TaskGroup() as tasks:
+            made = [tasks.create_task(self._attempt(one, known[one.number])) for one in attempts]
+        await self._conclude(attempts, [task.result() for task in made])
+        return 0.0
+
+    async def _attempt(self, one: Parked, text: str | None) -> Outcome | None:
+        if text is None:
+            return None
+        try:
+            message_id, body = body_of(text)
+            return await self._post(self.endpoint, message_id, body, one.tries)
+        except Exception as failure:  # of ours; an event that cannot be told must not stop others
+            log.error("webhook failed here", webhook=self.endpoint.name, exc_info=failure)
+            return unanswered(f"failed here: {type(failure).__name__}")
+
+    async def _conclude(
+        self, attempts: Sequence[Parked], outcomes: Sequence[Outcome | None]
+    ) -> None:
+        now_s, health = self._now_s(), self.health
+        parked: list[Parked] = []
+        gone: list[int] = []
+        for one, outcome in zip(attempts, outcomes, strict=True):
+            if outcome is None:  # its call was let go
+                self._lose(1)
+                health, again = without(health, 1), None
+            else:
+                self._tell(self.endpoint, outcome.kind.value, 1)
+                dead = health.dead
+                health, again = learned(health, one.number, one.tries, outcome, now_s, self._dice())
+                if health.dead > dead:
+                    self._tell(self.endpoint, "dead", 1)
+                    log.error("an event was given up", webhook=self.endpoint.name, why=outcome.said)
+            if again is not None:
+                parked.append(again)
+                self.parked[again.number] = again
+            elif self.parked.pop(one.number, None) is not None:
+                gone.append(one.number)
+            health = passed(health, one.number)
+        self._changed(health)
+        await self._settled(parked, gone)
+
+    async def _settled(self, parked: Sequence[Parked], gone: Sequence[int]) -> None:
+        """Kept, however long it takes: what is not would all be told again."""
+        while True:
+            kept = self.health
+            try:
+                await self._outbox.keep(self.endpoint, kept, parked, gone)
+            except StoreFailed as failure:
+                log.warning("webhooks wait for the database", problem=str(failure))
+                await asyncio.sleep(AGAIN_S)
+                continue
+            self._kept = kept
+            return
+
+    def _changed(self, health: Health) -> None:
+        before, self.health = self.health, health
+        name, why = self.endpoint.name, health.last_failure
+        if health.disabled is not None and before.disabled is None:
+            log.error("webhook disabled", webhook=name, why=health.disabled)
+        elif health.is_down and not before.is_down:
+            log.warning("webhook down", webhook=name, why=why)
+        elif before.is_down and not health.is_down:
+            log.info("webhook up again", webhook=name)
+            self._hasten()
+
+    def _hasten(self) -> None:
+        """It is back: what is parked need not wait for its time."""
+        now_s = self._now_s()
+        self.parked = {
+            number: replace(one, due_s=min(one.due_s, now_s)) for number, one in self.parked.items()
+        }
+
+    def _lose(self, events: int) -> None:
+        self._tell(self.endpoint, "dropped", events)
+        log.error("events lost to a webhook", webhook=self.endpoint.name, events=events)
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wanted.wait()
+        except TimeoutError:
+            return
+
+    def _now_s(self) -> float:
+        return self._clock.utc().timestamp()

@@ -1,0 +1,163 @@
+"""How an endpoint fares: which events are next, when, and what an attempt has changed.
+
+One bad event must not hold up the others: it is parked, and tried again by the schedule. One bad
+endpoint must not cost every event its attempts: where three new events in a row were not taken it
+is down, and then one event at a time asks whether it is back; that counts as no attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from streamtrace.webhooks.answer import Kind, Outcome
+from streamtrace.webhooks.schedule import DAY_S, MOST_TRIES, pause_s, probe_pause_s
+
+DOWN_AFTER = 3  # new events that were not taken, with nothing taken in between
+GIVE_UP_S = 5 * DAY_S  # of being down
+MOST_PARKED = 1_000
+AT_ONCE = 8  # attempts
+
+GONE = "the receiver answered 410: it wants nothing any more"
+GAVE_UP = "nothing was taken for 5 days"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An event that was not taken, and when it is tried again; times are seconds of the epoch."""
+
+    number: int  # in the outbox
+    tries: int  # that count
+    due_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is kept of an endpoint. Everything up to `cursor` is delivered, parked or counted."""
+
+    cursor: int
+    fingerprint: str = ""  # of the settings that it is of
+    failures: int = 0  # of new events and of probes, in a row
+    failing_since_s: float | None = None
+    not_before_s: float = 0.0
+    last_success_s: float | None = None
+    last_failure_s: float | None = None
+    last_failure: str | None = None
+    disabled: str | None = None  # why
+    delivered: int = 0
+    dead: int = 0  # given up after all attempts
+    dropped: int = 0  # too much was waiting, or it was not kept so long
+
+    @property
+    def is_down(self) -> bool:
+        """Whether single events ask if it is back."""
+        return self.failures >= DOWN_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be tried now: parked events, and so many new ones; or when to look again."""
+
+    parked: tuple[Parked, ...] = ()
+    new: int = 0
+    look_again_s: float | None = None  # of the epoch; None: when there is something new
+
+
+def planned(health: Health, parked: Iterable[Parked], now_s: float) -> Plan:
+    """New events while there is room to park them; one event alone where the endpoint is down."""
+    if health.disabled is not None:
+        return Plan()
+    if now_s < health.not_before_s:
+        return Plan(look_again_s=health.not_before_s)
+    parked = list(parked)
+    due = sorted(parked, key=lambda one: (one.due_s, one.number))
+    has_room = len(parked) + AT_ONCE <= MOST_PARKED
+    if health.is_down:
+        return Plan(tuple(due[:1]), int(has_room))
+    ready = [one for one in due if one.due_s <= now_s][:AT_ONCE]
+    next_s = next((one.due_s for one in due if one.due_s > now_s), None)
+    return Plan(tuple(ready), AT_ONCE - len(ready) if has_room else 0, next_s)
+
+
+def chosen(health: Health, plan: Plan, new: Sequence[int]) -> list[Parked]:
+    """The attempts to make. A probe takes what is new: the endpoint may dislike what is parked."""
+    fresh = [Parked(number, 0, 0.0) for number in new]
+    return (fresh or list(plan.parked))[:1] if health.is_down else [*plan.parked, *fresh]
+
+
+def learned(
+    health: Health, number: int, tries: int, outcome: Outcome, now_s: float, dice: float
+) -> tuple[Health, Parked | None]:
+    """After an attempt at an event that has had `tries` before; None: it need not come again."""
+    match outcome.kind:
+        case Kind.DELIVERED:
+            return _taken(health, now_s), None
+        case Kind.GONE:
+            told = replace(health, last_failure_s=now_s, last_failure=outcome.said, disabled=GONE)
+            return told, Parked(number, tries, now_s)
+        case Kind.FAILED:
+            return _failed(health, number, tries, outcome, now_s, dice)
+
+
+def pinged(health: Health, outcome: Outcome, now_s: float) -> Health:
+    """A test that a person has asked for: what is taken shows that it is back, else nothing."""
+    return _taken(health, now_s, events=0) if outcome.kind is Kind.DELIVERED else health
+
+
+def passed(health: Health, cursor: int) -> Health:
+    """All up to there is delivered, parked, or was never meant for it."""
+    return replace(health, cursor=max(health.cursor, cursor))
+
+
+def without(health: Health, events: int) -> Health:
+    """So many are lost to it."""
+    return replace(health, dropped=health.dropped + events)
+
+
+def enabled(health: Health, *, fingerprint: str | None = None) -> Health:
+    """Somebody has seen to it, perhaps by other settings; what waits is tried again."""
+    return replace(
+        health,
+        fingerprint=fingerprint or health.fingerprint,
+        disabled=None,
+        failures=0,
+        failing_since_s=None,
+        not_before_s=0.0,
+    )
+
+
+def _taken(health: Health, now_s: float, events: int = 1) -> Health:
+    return replace(
+        health,
+        failures=0,
+        failing_since_s=None,
+        not_before_s=0.0,
+        last_success_s=now_s,
+        delivered=health.delivered + events,
+    )
+
+
+def _failed(
+    health: Health, number: int, tries: int, outcome: Outcome, now_s: float, dice: float
+) -> tuple[Health, Parked | None]:
+    was_down = health.is_down
+    since_s = now_s if health.failing_since_s is None else health.failing_since_s
+    health = replace(
+        health,
+        failures=health.failures + (was_down or not tries),
+        failing_since_s=since_s,
+        last_failure_s=now_s,
+        last_failure=outcome.said,
+    )
+    wait_s = outcome.wait_s * (1 + 0.1 * dice)
+    if health.is_down:
+        wait_s = max(wait_s, probe_pause_s(health.failures - DOWN_AFTER, dice))
+    health = replace(health, not_before_s=max(health.not_before_s, now_s + wait_s))
+    if health.is_down and now_s - since_s >= GIVE_UP_S:
+        health = replace(health, disabled=GAVE_UP)
+    if not was_down:
+        tries += 1
+    if tries >= MOST_TRIES:
+        return replace(health, dead=health.dead + 1), None
+    again_s = pause_s(max(tries, 1), dice)
+    return health, Parked(number, tries, now_s + again_s)

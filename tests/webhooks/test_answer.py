@@ -1,0 +1,48 @@
+"""What a receiver's answer means."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from streamtrace.webhooks.answer import Kind, judged
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_taken(status: int) -> None:
+    assert judged(status, "60", NOW) == judged(status, None, NOW)
+    assert judged(status, None, NOW).kind is Kind.DELIVERED
+
+
+@pytest.mark.parametrize("status", [100, 301, 302, 307, 308, 400, 401, 404, 408, 429, 500, 503])
+def test_tried_again(status: int) -> None:
+    outcome = judged(status, None, NOW)
+    assert (outcome.kind, outcome.status, outcome.wait_s) == (Kind.FAILED, status, 0.0)
+
+
+def test_gone() -> None:
+    assert judged(410, None, NOW).kind is Kind.GONE
+
+
+@pytest.mark.parametrize(
+    ("given", "wait_s"),
+    [
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("Fri, 02 Jan 2026 03:05:05 GMT", 60.0),
+        ("Fri, 02 Jan 2026 03:00:00 GMT", 0.0),
+        ("99999999999999999999", 86_400.0),
+        ("Fri, 02 Jan 2099 03:05:05 GMT", 86_400.0),
+        ("-5", 0.0),
+        ("soon", 0.0),
+        ("١٢", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_a_receiver_may_say_when(given: str, wait_s: float) -> None:
+    for status in (429, 503):
+        assert judged(status, given, NOW).wait_s == wait_s
+    assert judged(500, given, NOW).wait_s == 0.0
