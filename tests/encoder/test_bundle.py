@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streamtrace.encoder.bundle import LISTED_FILES, load_bundle
+from streamtrace.encoder.bundle import FORMAT, LISTED_FILES, load_bundle
 from streamtrace.errors import BundleError
 from tests.bundles import TINY_SOURCES, default_bundle, tiny_bundle, torch_encoder
 
@@ -106,8 +106,10 @@ def test_a_manifest_cannot_reach_outside_its_directory(tmp_path: Path) -> None:
 
 def test_another_format_says_what_to_do(tmp_path: Path) -> None:
     path = tiny_bundle(tmp_path)
-    edit_metadata(path, format=2)
-    with pytest.raises(BundleError, match=r"format 2, this version reads 1: .*install"):
+    edit_metadata(path, format=FORMAT + 1)
+    with pytest.raises(
+        BundleError, match=rf"format {FORMAT + 1}, this version reads {FORMAT}: .*install"
+    ):
         load_bundle(path)
 
 

@@ -185,8 +185,12 @@ async def test_what_is_sent_is_what_is_written(openapi: Document, asyncapi: Docu
             schema(asyncapi, payload).validate(event)
     assert {e["type"] for e in said["callEvents"]} >= {"call.started.v1", "call.score.v1"}
     for path, answer in answers.items():
+        known = openapi["paths"][path]["get"]["responses"]
+        content = known["200"]["content"]
+        if "application/json" not in content:  # pictures and clips, of which there may be none
+            assert str(answer.status_code) in known, path
+            continue
         assert answer.status_code == 200, path
-        content = openapi["paths"][path]["get"]["responses"]["200"]["content"]
         schema(openapi, content["application/json"]["schema"]["$ref"]).validate(answer.json())
     problem = schema(openapi, "#/components/schemas/Problem")
     for refusal in refused:
