@@ -35,6 +35,7 @@ from pydantic_settings import (
 from streamtrace.errors import SettingsError
 
 PREFIX = "STREAMTRACE_"
+OF_CLIENTS = {"STREAMTRACE_TOKEN"}  # what `call`, `watch` and `streamtrace.client` bring
 FILE = Path("streamtrace.toml")
 ICE_URL = r"^(stuns?|turns?):[!-~]+$"
 HEADER_TEXT = r"^[ -~]+$"
@@ -385,7 +386,7 @@ def schema() -> dict[str, Any]:
 
 def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
     """Variables with our prefix that name no setting: most likely misspelt."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | OF_CLIENTS
     return sorted(
         name for name in environment if name.upper().startswith(PREFIX) and name not in known
     )

@@ -104,7 +104,7 @@ def test_shown_and_schema_name_every_setting() -> None:
 
 
 def test_misspelt_variables_are_found() -> None:
-    environment = {"STREAMTRACE_PROT": "1", "STREAMTRACE_PORT": "1", "PATH": ""}
+    environment = {"STREAMTRACE_PROT": "1", "STREAMTRACE_PORT": "1", "STREAMTRACE_TOKEN": "1"}
     assert unknown_variables(environment) == ["STREAMTRACE_PROT"]
 
 

@@ -31,7 +31,7 @@ ItemT = TypeVar("ItemT")
 class Client:
     """One server; an async context manager, which ends the feeds that are left.
 
-    `token` is what the server wants of whoever asks; none is `STREAMTRACE_INGEST_TOKEN` of the
+    `token` is what the server wants of whoever asks; none is `STREAMTRACE_TOKEN` of the
     environment. Feeds try for `patience_s` without a word from the server, or for ever.
     """
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from streamtrace.clients.endpoints import bearer, endpoint, http_client, open_websocket
+from streamtrace.clients.endpoints import endpoint, http_client, open_websocket, reader
 from streamtrace.errors import AnswerUnreadable, Conflict, RequestRefused, Unreachable
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -28,7 +28,7 @@ class Connection:
     def __init__(self, url: str, token: str | None) -> None:
         endpoint(url, "/")  # an address that is none is told at once
         self.url = url
-        self._headers = bearer() if token is None else {"authorization": f"Bearer {token}"}
+        self._headers = reader() if token is None else {"authorization": f"Bearer {token}"}
         self._http = http_client(url)
         self._http.headers.update(self._headers)
 

@@ -14,6 +14,7 @@ from streamtrace.errors import CallFailed
 from streamtrace.loopback import is_loopback
 
 REQUEST_TIMEOUT_S = 10.0
+TOKEN_VARIABLE = "STREAMTRACE_TOKEN"  # an access token: what a reader brings
 
 
 class NoServerAddress(CallFailed):
@@ -47,14 +48,28 @@ def ingest_token() -> str | None:
 
 def bearer() -> dict[str, str]:
     """The ingest token as a header, where there is one."""
-    token = ingest_token()
+    return _header(ingest_token())
+
+
+def reader() -> dict[str, str]:
+    """Who reads and decides: `STREAMTRACE_TOKEN`, one of the server's access tokens.
+
+    Without one the ingest token goes along, as it does no harm.
+    """
+    return _header(os.environ.get(TOKEN_VARIABLE) or ingest_token())
+
+
+def _header(token: str | None) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"} if token else {}
 
 
-def http_client(base_url: str) -> httpx.AsyncClient:
-    """Proxies of the environment serve only servers elsewhere."""
+def http_client(base_url: str, *, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
+    """Proxies of the environment serve only servers elsewhere.
+
+    The ingest token goes along, unless `headers` say who it is.
+    """
     return httpx.AsyncClient(
-        headers=bearer(),
+        headers=bearer() if headers is None else dict(headers),
         timeout=REQUEST_TIMEOUT_S,
         trust_env=not is_local(base_url),
         # Reading the trusted certificates blocks the loop: not where there is no TLS.
@@ -91,4 +106,5 @@ __all__ = [
     "ingest_token",
     "is_local",
     "open_websocket",
+    "reader",
 ]

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import httpx
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from streamtrace.clients.endpoints import endpoint, http_client, open_websocket
+from streamtrace.clients.endpoints import endpoint, http_client, open_websocket, reader
 from streamtrace.errors import CallFailed
 
 # A CloudEvent as it came over the wire; newer servers may say more than this version knows.
@@ -26,7 +26,7 @@ async def find_call(base_url: str, external_id: str, *, within_s: float = 15.0) 
     """The id of the newest call with this external id, waiting for it to appear."""
     url = endpoint(base_url, "/v1/calls", external_id=external_id, limit=1)
     try:
-        async with http_client(base_url) as http, asyncio.timeout(within_s):
+        async with http_client(base_url, headers=reader()) as http, asyncio.timeout(within_s):
             while True:
                 answer = await http.get(url)
                 answer.raise_for_status()
@@ -53,7 +53,7 @@ async def follow_events(
     while True:
         try:
             async with open_websocket(
-                base_url, f"/v1/calls/{call_id}/events", after=after
+                base_url, f"/v1/calls/{call_id}/events", headers=reader(), after=after
             ) as websocket:
                 async for text in websocket:
                     event: EventJson = json.loads(text)

@@ -11,7 +11,9 @@ import pytest_asyncio
 from httpx import AsyncClient, Response
 from websockets.exceptions import InvalidStatus
 
-from streamtrace.errors import SettingsError
+from streamtrace.client import Client
+from streamtrace.clients.follow import follow_events
+from streamtrace.errors import RequestRefused, SettingsError
 from streamtrace.server.access import Person, Role, Tokens, needed
 from streamtrace.server.app import create_app
 from streamtrace.server.sign_in import COOKIE, LASTS_S, MOST_ENDED, SignIns
@@ -313,3 +315,20 @@ def test_config_shows_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.chdir(tmp_path)
     assert ADA not in str(shown(Settings(access_tokens=TOKENS)))
+
+
+async def test_our_own_readers_bring_the_token_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: dict[str, Any] = {"access_tokens": TOKENS}
+    async with live_server(**given) as url, ws(url, "/v1/ingest/pcm") as call:
+        await call.send(bytes(640))
+        async with Client(url) as client:
+            with pytest.raises(RequestRefused):
+                await client.calls()
+        monkeypatch.setenv("STREAMTRACE_TOKEN", ADA)
+        async with Client(url) as client:
+            (known,) = (await client.calls()).calls
+        await call.close()
+        events = [event async for event in follow_events(url, known.id)]
+        assert events[-1]["type"] == "call.ended.v1"
