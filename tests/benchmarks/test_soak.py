@@ -30,4 +30,4 @@ def test_growth_and_slowing_down_show() -> None:
 
 def test_the_receptive_field_counts_every_layer() -> None:
     assert receptive_steps(tiny_model().bundle) == 2 * (3 + 1) + 2
-    assert receptive_steps(default_bundle()) == 4 * (8 + 2) + 2
+    assert receptive_steps(default_bundle()) == 2 * (8 + 2) + 2

@@ -274,7 +274,7 @@ async def test_routes_and_models_are_described(server: Desk) -> None:
         told["paths"]
     )
     dismiss = told["paths"]["/v1/alerts/{alert_id}/dismiss"]["post"]
-    assert {"200", "404", "409", "412", "422", "428", "503"} == set(dismiss["responses"])
+    assert {"200", "404", "409", "412", "422", "428", "503"} <= set(dismiss["responses"])
     assert {"AlertView", "AlertEvidence", "AlertDecision", "AuditView"} < set(
         told["components"]["schemas"]
     )

@@ -80,7 +80,8 @@ def test_a_whole_number_will_do_for_a_real_one() -> None:
 
 
 def test_every_shipped_configuration_reads() -> None:
-    for path in CONFIGS.glob("*.toml"):
+    """Those of a run; an ablation has a reader of its own."""
+    for path in (path for path in CONFIGS.glob("*.toml") if not path.stem.startswith("ablation")):
         config = read_config(path)
         assert config.name == path.stem
         assert config_from_dict(config.to_dict()) == config
