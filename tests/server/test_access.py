@@ -12,7 +12,7 @@ from httpx import AsyncClient, Response
 from websockets.exceptions import InvalidStatus
 
 from streamtrace.client import Client
-from streamtrace.clients.follow import follow_events
+from streamtrace.clients.follow import find_call, follow_events
 from streamtrace.errors import RequestRefused, SettingsError
 from streamtrace.server.access import Person, Role, Tokens, needed
 from streamtrace.server.app import create_app
@@ -281,7 +281,9 @@ def test_what_was_ended_is_remembered_in_bounds() -> None:
 # WebSockets, in both layouts
 
 
-async def test_sockets_are_refused_before_the_upgrade(ingest_workers: int) -> None:
+async def test_sockets_are_refused_before_the_upgrade(
+    ingest_workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given = {"access_tokens": TOKENS, "ingest_workers": ingest_workers}
     async with live_server(**given) as url, http(url) as client:
         origin = {"origin": url}
@@ -295,10 +297,10 @@ async def test_sockets_are_refused_before_the_upgrade(ingest_workers: int) -> No
         for headers in (bearer(ADA), cookie | origin, cookie):
             async with ws(url, "/v1/calls", additional_headers=headers) as feed:
                 assert "calls" in str(await feed.recv())
-        async with ws(url, "/v1/ingest/pcm") as call:  # a way in has a proof of its own
+        async with ws(url, "/v1/ingest/pcm?external_id=mine") as call:  # with a proof of its own
             await call.send(bytes(640))
-        calls = (await client.get("/v1/calls")).json()["calls"]
-        assert len(calls) == 1
+            monkeypatch.setenv("STREAMTRACE_TOKEN", ADA)
+            assert await find_call(url, "mine")
         client.cookies.clear()
         assert (await client.get("/v1/calls")).status_code == 401
 
@@ -321,14 +323,16 @@ async def test_our_own_readers_bring_the_token_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given: dict[str, Any] = {"access_tokens": TOKENS}
-    async with live_server(**given) as url, ws(url, "/v1/ingest/pcm") as call:
+    path = "/v1/ingest/pcm?external_id=mine"
+    async with live_server(**given) as url, ws(url, path) as call:
         await call.send(bytes(640))
         async with Client(url) as client:
             with pytest.raises(RequestRefused):
                 await client.calls()
         monkeypatch.setenv("STREAMTRACE_TOKEN", ADA)
+        known = await find_call(url, "mine")
         async with Client(url) as client:
-            (known,) = (await client.calls()).calls
+            assert [one.id for one in (await client.calls()).calls] == [known]
         await call.close()
-        events = [event async for event in follow_events(url, known.id)]
+        events = [event async for event in follow_events(url, known)]
         assert events[-1]["type"] == "call.ended.v1"
