@@ -52,7 +52,7 @@ test: $(DEVELOPING) $(DASHBOARD)
 check: $(DEVELOPING)
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff . ; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/pyright --warnings
+	@$(BIN)/pyright --warnings --threads 2
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(DEVELOPING)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,9 @@ def load_front_end(config: SslConfig) -> FrontEnd:
     if not config.model:
         raise SettingsError("ssl.model='': want a folder, or a name on the hub")
     try:
-        from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
-        from transformers.utils import logging
+        # By name, or whoever checks types reads every model that transformers knows: 16 s.
+        transformers: Any = import_module("transformers")
+        logging: Any = import_module("transformers.utils.logging")
     except ImportError as cause:
         raise SettingsError(
             "ssl.model: wants transformers: pip install 'streamtrace[ssl]'"
@@ -132,17 +134,17 @@ def load_front_end(config: SslConfig) -> FrontEnd:
             f"{here}: holds no model.safetensors; weights are read as safetensors and never as a "
             "pickle. Many models have a converted copy on the hub: name its revision"
         )
-    logging.disable_progress_bar()  # pyright: ignore[reportPrivateImportUsage]
+    logging.disable_progress_bar()
     told: dict[str, Any] = {"revision": config.revision, "trust_remote_code": False}
     try:
-        about = AutoConfig.from_pretrained(config.model, **told)
+        about = transformers.AutoConfig.from_pretrained(config.model, **told)
         if about.model_type not in FAMILIES:
             raise SettingsError(
                 f"ssl.model={config.model!r}: is a {about.model_type}; want one of "
                 f"{', '.join(FAMILIES)}"
             )
-        extractor = AutoFeatureExtractor.from_pretrained(config.model, **told)
-        model = AutoModel.from_pretrained(
+        extractor = transformers.AutoFeatureExtractor.from_pretrained(config.model, **told)
+        model = transformers.AutoModel.from_pretrained(
             config.model, use_safetensors=True, dtype=torch.float32, **told
         )
     except (OSError, ValueError) as cause:
