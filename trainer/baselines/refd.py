@@ -77,7 +77,7 @@ class Graphs(GraphBackEnd):
 class Refd:
     """Two networks a fold, each a stage, and the bank a third."""
 
-    steps: int = 120
+    steps: int = 240
     batch: int = 24
     rate: float = 1.5e-3
     front: FrontEnd = LogMel()  # noqa: RUF009 (it holds nothing)

@@ -91,7 +91,7 @@ class _Classifier(nn.Module):
 class Tdnn:
     """Cross-entropy over every system, human speech one more of them."""
 
-    steps: int = 200
+    steps: int = 800
     batch: int = 48
     rate: float = 3e-3
     front: FrontEnd = LogMel()  # noqa: RUF009 (it holds nothing)
