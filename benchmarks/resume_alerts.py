@@ -74,17 +74,19 @@ class AlertReaders:
         """Against the feed as it is kept and each alert's audit; how many events there are."""
         async with self._client() as client:
             newest = int((await client.list_alerts(limit=1)).sequence)
-            async with asyncio.timeout(WITHIN_S):
-                while any(not each or each[-1].number < newest for each in self.heard):
-                    self._news.clear()
-                    await self._news.wait()
+            with suppress(TimeoutError):  # then it shows below who has not heard all
+                async with asyncio.timeout(WITHIN_S):
+                    while any(not each or each[-1].number < newest for each in self.heard):
+                        self._news.clear()
+                        await self._news.wait()
             kept: list[object] = []
             async with aclosing(client.alerts()) as feed:
                 while len(kept) < newest:
                     kept.append(await anext(feed))
             for reader, heard in enumerate(self.heard):
                 if [item.number for item in heard] != list(range(1, newest + 1)):
-                    self.wrong.append(f"reader {reader}: {len(heard)} events of {newest}")
+                    at = heard[-1].number if heard else 0
+                    self.wrong.append(f"reader {reader}: {len(heard)} of {newest}, to {at}")
                 if heard != kept:
                     self.wrong.append(f"reader {reader} heard what is not kept")
             await self._compare_audits(client)

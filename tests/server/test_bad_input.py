@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 import pytest_asyncio
-import structlog
-from structlog.testing import capture_logs
 
-from tests.live_server import live_server
 from tests.server.bad_input import DOORS
 from tests.server.wrong_calls import (
-    SETTINGS,
     Outcome,
     Row,
     assert_documented,
@@ -26,13 +20,9 @@ ROWS = [(door, wrong) for door in DOORS for wrong in DOORS[door].wrongs]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def outcomes() -> AsyncIterator[dict[Row, Outcome]]:
+async def outcomes() -> dict[Row, Outcome]:
     """All wrongs of all doors at once, and a good call at each meanwhile."""
-    merged = [structlog.contextvars.merge_contextvars]
-    async with live_server(**SETTINGS) as url:
-        with capture_logs(processors=merged) as logs:
-            found = await outcomes_of(url, ROWS, DOORS, logs)
-    yield found
+    return await outcomes_of(ROWS, DOORS)
 
 
 @pytest.mark.parametrize(("door", "wrong"), ROWS)

@@ -85,7 +85,7 @@ class FakeBoard:
         raise AssertionError("an engine that takes everything drops nothing")
 
     async def take_nonce(self, nonce: str) -> None:
-        raise NotImplementedError
+        raise AssertionError("no AudioHook here, so no nonce")
 
     def new_session_id(self) -> str:
         raise AssertionError("a WebSocket has no session URL")

@@ -10,9 +10,12 @@ from urllib.parse import quote
 from uuid import NAMESPACE_OID, uuid5
 
 import httpx
+import structlog
+from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from tests.live_server import live_server
 from tests.server.bad_input import DOORS
 from tests.server.peers import finals, http, kinds, ws
 from tests.server.wrongs import AHEAD_S, FRAMES_BEFORE, LINE, Door, Wrong
@@ -46,9 +49,18 @@ class Outcome:
 
 
 async def outcomes_of(
-    url: str, rows: Sequence[Row], good: Iterable[str], logs: Sequence[MutableMapping[str, Any]]
+    rows: Sequence[Row], good: Iterable[str], **settings: Any
 ) -> dict[Row, Outcome]:
     """All wrongs at once, and a good call at each of these doors meanwhile: ("pcm", "nothing")."""
+    merged = [structlog.contextvars.merge_contextvars]
+    async with live_server(**SETTINGS | settings) as url:
+        with capture_logs(processors=merged) as logs:
+            return await _outcomes(url, rows, good, logs)
+
+
+async def _outcomes(
+    url: str, rows: Sequence[Row], good: Iterable[str], logs: Sequence[MutableMapping[str, Any]]
+) -> dict[Row, Outcome]:
     over = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         well = {name: group.create_task(_do_well(url, name, over)) for name in good}

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-import structlog
-from structlog.testing import capture_logs
 
-from tests.live_server import live_server
 from tests.server.bad_input import DOORS
 from tests.server.wrong_calls import (
-    SETTINGS,
     Outcome,
     Row,
     assert_documented,
@@ -34,7 +29,7 @@ def one_of_each_kind(door: str) -> list[Row]:
 ROWS = [row for door in DOORS for row in one_of_each_kind(door)]
 GOOD = ("twilio", "pcm")
 # Processes of a busy machine wait for one another longer than one waits for itself.
-PATIENT: dict[str, Any] = SETTINGS | {
+PATIENT: dict[str, Any] = {
     "start_timeout_s": 4.0,
     "media_idle_timeout_s": 5.0,
     "ring_ms": 10_000,
@@ -42,13 +37,9 @@ PATIENT: dict[str, Any] = SETTINGS | {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def outcomes() -> AsyncIterator[dict[Row, Outcome]]:
+async def outcomes() -> dict[Row, Outcome]:
     """All of them at once, through one process that is not the engine's."""
-    merged = [structlog.contextvars.merge_contextvars]
-    async with live_server(**PATIENT, ingest_workers=1) as url:
-        with capture_logs(processors=merged) as logs:
-            found = await outcomes_of(url, ROWS, GOOD, logs)
-    yield found
+    return await outcomes_of(ROWS, GOOD, **PATIENT, ingest_workers=1)
 
 
 @pytest.mark.parametrize(("door", "wrong"), ROWS)
