@@ -7,6 +7,9 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
+import numpy as np
+
+from streamtrace.audio.finite import finite
 from streamtrace.audio.position import LegInput
 from streamtrace.encoder.batcher import Encoder, Slot
 from streamtrace.encoder.job import Encoded
@@ -275,8 +278,9 @@ class _OwnRateInput:
         self._heard = 0
 
     def feed(self, pcm: Float32s) -> list[AudioChunk]:
-        """The next [T] at the leg's rate."""
-        chunks = self._input.feed(self._heard, pcm)
+        """The next [T] at the leg's rate, from whoever has it: it may hold anything."""
+        samples = finite(np.ascontiguousarray(pcm, np.float32))
+        chunks = self._input.feed(self._heard, samples)
         self._heard += len(pcm)
         return chunks
 

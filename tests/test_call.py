@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from streamtrace.call import Call
@@ -65,6 +66,21 @@ async def test_chunks_do_not_matter(chunk_ms: int) -> None:
     assert found.verdict == expected.verdict
     assert found.spoof_probability == pytest.approx(expected.spoof_probability, abs=1e-4)
     assert found.novelty == pytest.approx(expected.novelty, abs=1e-4)
+
+
+async def test_a_sample_that_is_no_number_is_silence() -> None:
+    """Also to the resampler, which would spread it over all that it reaches."""
+    silent = voice(3.0, rate_hz=8000)
+    silent[9_000] = 0.0
+    bad = silent.copy()
+    bad[9_000] = np.nan
+    async with tiny_engine() as engine:
+        of_silent, of_bad = engine.open_call(), engine.open_call()
+        await of_silent.feed_pcm(silent, 8000)
+        await of_bad.feed_pcm(bad, 8000)
+        expected, found = [finals(await one.end())[0].data for one in (of_silent, of_bad)]
+    assert found.spoof_probability == expected.spoof_probability
+    assert found.duration_ms == expected.duration_ms
 
 
 async def test_a_long_chunk_lets_other_calls_go_in_between() -> None:

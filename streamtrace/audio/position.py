@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from streamtrace.audio.finite import finite
 from streamtrace.audio.resample import Resampler
 from streamtrace.values import SAMPLE_RATE_HZ, STEP_SAMPLES, AudioChunk, Float32s
 
@@ -27,7 +24,10 @@ class LegInput:
         self._start = 0  # the position of the next sample at 16 kHz
 
     def feed(self, start_sample_native: int, pcm: Float32s) -> list[AudioChunk]:
-        """Take `pcm` [T] that begins at this position of the line's clock, 0 or more."""
+        """Take `pcm` [T] that begins at this position of the line's clock, 0 or more.
+
+        All samples are numbers, as whatever a codec makes is.
+        """
         start = start_sample_native
         if start < self._native:
             start, pcm = self._native, pcm[self._native - start :]
@@ -41,8 +41,7 @@ class LegInput:
             self._began = start
             self._joined = True
         self._native = start + len(pcm)
-        samples = finite(np.ascontiguousarray(pcm, np.float32))
-        taken = self._taken(self._resampler.feed(samples))
+        taken = self._taken(self._resampler.feed(pcm))
         return before + taken if before else taken
 
     def flush(self) -> list[AudioChunk]:
