@@ -10,6 +10,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from streamtrace.clients.connection import Leaving
 from streamtrace.errors import CallFailed
 from streamtrace.loopback import is_loopback
 
@@ -96,6 +97,7 @@ def open_websocket(
         compression=None,
         proxy=None if is_local(base_url) else True,
         open_timeout=REQUEST_TIMEOUT_S,
+        create_connection=Leaving,
     )
 
 
