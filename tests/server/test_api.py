@@ -18,6 +18,7 @@ from starlette.routing import WebSocketRoute
 
 from streamtrace.server.api.__main__ import COMMITTED, described, documents, text_of
 from streamtrace.server.api.channels import CHANNELS, Carrier
+from streamtrace.webhooks.endpoint import TOLD
 from tests.client.speaking import MILD, speak
 from tests.live_server import live_server
 from tests.server.peers import http, messages, ws
@@ -133,6 +134,10 @@ def test_every_stream_of_events_is_in_asyncapi(openapi: Document) -> None:
         if "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
     }
     assert there == {one.address for one in CHANNELS if one.carrier is Carrier.SSE}
+
+
+def test_webhooks_are_posted_what_an_endpoint_may_want_and_a_ping(asyncapi: Document) -> None:
+    assert set(asyncapi["channels"]["webhooks"]["messages"]) == {*TOLD, "webhook.ping.v1"}
 
 
 def test_operations_have_names_of_their_own_and_say_how_they_refuse(openapi: Document) -> None:

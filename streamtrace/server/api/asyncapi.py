@@ -34,14 +34,7 @@ def asyncapi() -> Document:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "servers": {
-            carrier.name.lower(): {
-                "host": "127.0.0.1:8080",
-                "protocol": carrier.value,
-                "description": "A server on its defaults; with TLS, `wss` and `https`.",
-            }
-            for carrier in Carrier
-        },
+        "servers": {carrier.name.lower(): _server(carrier) for carrier in Carrier},
         "channels": {channel.name: _channel(channel) for channel in CHANNELS},
         "operations": {_operation_name(channel): _operation(channel) for channel in CHANNELS},
         "components": {"messages": _messages(), "schemas": _schemas()},
@@ -55,6 +48,19 @@ def message_name(model: type[BaseModel]) -> str:
     return str(type_of.default) if is_event and type_of else model.__name__
 
 
+def _server(carrier: Carrier) -> Document:
+    told: Document = {
+        "host": "127.0.0.1:8080",
+        "protocol": carrier.value,
+        "description": "A server on its defaults; with TLS, `wss` and `https`.",
+    }
+    if carrier is Carrier.WEBHOOK:
+        told["host"] = "{host}"
+        told["description"] = "Whoever is told: `url` of `[webhooks.NAME]` in the settings."
+        told["variables"] = {"host": {"description": "The receiver's own."}}
+    return told
+
+
 def _channel(channel: Channel) -> Document:
     told: Document = {
         "address": channel.address,
@@ -62,7 +68,7 @@ def _channel(channel: Channel) -> Document:
         "servers": [{"$ref": f"#/servers/{channel.carrier.name.lower()}"}],
         "messages": {name: {"$ref": _message_ref(name)} for name in _said(channel)},
     }
-    parameters = PARAMETER.findall(channel.address)
+    parameters = PARAMETER.findall(channel.address or "")
     if parameters:
         told["parameters"] = {name: {"description": PARAMETERS[name]} for name in parameters}
     if channel.query and channel.carrier is Carrier.WEBSOCKET:
@@ -88,6 +94,8 @@ def _operation(channel: Channel) -> Document:
     if channel.carrier is Carrier.SSE:
         query = {"type": "object", "properties": dict(channel.query)}
         told["bindings"] = {"http": {"method": "GET", "query": query, "bindingVersion": "0.3.0"}}
+    if channel.carrier is Carrier.WEBHOOK:
+        told["bindings"] = {"http": {"method": "POST", "bindingVersion": "0.3.0"}}
     return told
 
 

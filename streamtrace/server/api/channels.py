@@ -28,6 +28,8 @@ from streamtrace.events.wire import (
     HeartbeatEvent,
     StreamGapEvent,
 )
+from streamtrace.webhooks.endpoint import TOLD
+from streamtrace.webhooks.message import PingEvent
 
 Models: TypeAlias = tuple[type[BaseModel], ...]
 
@@ -41,6 +43,11 @@ OF_A_CALL: Models = (
     *OF_A_STREAM,
 )
 OF_ALERTS: Models = (AlertOpenedEvent, AlertUpdatedEvent, AlertClosedEvent, *OF_A_STREAM)
+OF_WEBHOOKS: Models = tuple(
+    model
+    for model in (*OF_ALERTS, *OF_A_CALL)
+    if (kind := model.model_fields.get("type")) and kind.default in TOLD
+)
 
 TEXT = {"type": "string"}
 FLAG = {"type": "string", "enum": ["0", "1"], "default": "0"}
@@ -60,6 +67,7 @@ class Carrier(StrEnum):
 
     WEBSOCKET = "ws"
     SSE = "http"
+    WEBHOOK = "https"  # to whoever `[webhooks.NAME]` names
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class Channel:
     """One channel: a feed that says `models`, or a way in for a platform's `protocol`."""
 
     name: str
-    address: str
+    address: str | None  # None: the receiver's own
     about: str
     models: Models = ()
     protocol: Protocol | None = None
@@ -118,6 +126,14 @@ FEEDS = (
         OF_ALERTS,
         carrier=Carrier.SSE,
         query={"after": AFTER},
+    ),
+    Channel(
+        "webhooks",
+        None,
+        "Posted to each endpoint of the settings that wants it, signed by Standard Webhooks 1.0: "
+        "`webhook-id` is the event's id. The body is the event, with its time as `timestamp` too.",
+        (*OF_WEBHOOKS, PingEvent),
+        carrier=Carrier.WEBHOOK,
     ),
 )
 
