@@ -48,7 +48,7 @@ class FeedRestarted:
 
 @dataclass(frozen=True, slots=True)
 class CallsChanged:
-    """Calls as they are now; with `is_whole` of a new connection, the newest of all there are."""
+    """Calls as they are now; with `is_whole` the first of a connection, the newest of all."""
 
     calls: tuple[CallView, ...]
     is_whole: bool

@@ -87,7 +87,7 @@ class AlertReader:
 
 
 class CallsReader:
-    """Calls as they change; each connection begins with the newest of all."""
+    """Calls as they change; each connection begins with the newest, and whoever else is live."""
 
     ended = False
 

@@ -126,7 +126,10 @@ class Streams:
         return StreamingResponse(messages(), headers=headers, media_type=MEDIA_TYPE)
 
     async def feed(self, socket: WebSocket) -> None:
-        """All calls: the newest at first, then whichever changed, a few times a second at most."""
+        """All calls: the newest at first, whoever else is live, and then whichever changed.
+
+        Changes come a few times a second at most.
+        """
         await self._send(socket, self._frames(), is_over=lambda: False)
 
     async def follow(self, story: Story, after: int) -> AsyncIterator[WireEvent]:
@@ -173,8 +176,11 @@ class Streams:
     async def _frames(self) -> AsyncIterator[str]:
         settings, registry = self._state.settings, self._state.registry
         with registry.changes.reader() as reader:
-            newest = islice(registry.newest_first(), MOST_CALLS_A_FRAME)
-            yield self._frame([live.id for live in newest])
+            newest = [one.id for one in islice(registry.newest_first(), MOST_CALLS_A_FRAME)]
+            live = [one.id for one in registry.newest_first(state=CallState.LIVE)]
+            yield self._frame(newest)
+            for ids in _parts([id for id in live if id < newest[-1]]):
+                yield self._frame(ids)
             while not reader.ended:
                 await asyncio.sleep(settings.feed_interval_s)
                 yield await self._next_frame(reader)
@@ -190,3 +196,9 @@ class Streams:
         """A `CallsFrame`, of calls that are JSON already: many watch, and each change is one."""
         texts = (self._state.registry.text(id) for id in ids)
         return f'{{"calls":[{",".join(text for text in texts if text is not None)}]}}'
+
+
+def _parts(ids: list[str]) -> Iterable[list[str]]:
+    """For a frame each."""
+    for at in range(0, len(ids), MOST_CALLS_A_FRAME):
+        yield ids[at : at + MOST_CALLS_A_FRAME]

@@ -9,6 +9,7 @@ import socket as sockets
 import httpx
 import pytest
 
+from streamtrace.server.streams import MOST_CALLS_A_FRAME
 from tests.live_server import live_server
 from tests.server.peers import (
     closed_with,
@@ -100,6 +101,19 @@ async def test_the_feed_shows_all_calls_and_then_what_changes(shared_url: str) -
         heartbeat = json.loads(await feed.recv())
     assert heartbeat["type"] == "stream.heartbeat.v1"
     assert "calls" not in heartbeat
+
+
+async def test_a_live_call_is_told_however_many_are_newer() -> None:
+    path = "/v1/ingest/pcm?external_id=old"
+    async with live_server() as url, http(url) as client, ws(url, path) as call:
+        await call.send(bytes(640))
+        old = await live_call(client, "old")
+        for number in range(MOST_CALLS_A_FRAME):
+            await client.post("/v1/calls", json={"external_id": str(number)})
+        async with ws(url, "/v1/calls") as feed:
+            newest, rest = [json.loads(await feed.recv())["calls"] for _ in range(2)]
+        assert {one["state"] for one in newest} == {"announced"}
+        assert [one["id"] for one in rest] == [old]
 
 
 async def test_the_feed_is_no_faster_than_it_should_be() -> None:

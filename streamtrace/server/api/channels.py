@@ -100,7 +100,7 @@ FEEDS = (
     Channel(
         "calls",
         "/v1/calls",
-        "The newest calls, and then whichever changed, a few times a second at most.",
+        "The newest calls and whoever else is live, then whichever changed, a few times a second.",
         (CallsFrame, FeedHeartbeat),
     ),
     Channel(
