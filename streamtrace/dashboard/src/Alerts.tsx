@@ -10,13 +10,12 @@ import { CallPage } from "./CallPage";
 import { Exhibits } from "./Exhibits";
 import { percent, plain, wallClock } from "./format";
 import { go, openAlert } from "./route";
+import { isSignedIn, mayDecide, operator, typeName } from "./who";
 
 const DONE: Record<string, string> = {
   open: "opened it", update: "more evidence", withdraw: "the evidence fell back", ack: "acknowledged", assign: "assigned it",
   escalate: "escalated", dismiss: "dismissed", resolve: "resolved", play: "listened to it",
 };
-const KEY = "streamtrace-operator";
-const operator = signal(localStorage.getItem(KEY) ?? "");
 const problem = signal("");
 const closing = signal<{ alert: Alert; action: "dismiss" | "resolve" } | null>(null);
 
@@ -44,7 +43,7 @@ export function alertKey(key: string): boolean {
 }
 
 function perform(alert: Alert | undefined, action: Action): boolean {
-  if (!alert || !mayDo(alert, action)) return false;
+  if (!alert || !mayDecide.value || !mayDo(alert, action)) return false;
   if (action === "dismiss" || action === "resolve") closing.value = { alert, action };
   else void send(alert, action, {});
   return true;
@@ -85,17 +84,12 @@ export function Alerts() {
               {["new", "acknowledged", "escalated", "dismissed", "resolved", "all"].map((state) => <option key={state}>{state}</option>)}
             </select>
           </label>
-          <label class="find">
-            <span>Your name</span>
-            <input
-              value={operator.value}
-              placeholder="stands behind what you decide"
-              onInput={(event) => {
-                operator.value = event.currentTarget.value;
-                localStorage.setItem(KEY, operator.value);
-              }}
-            />
-          </label>
+          {!isSignedIn.value && (
+            <label class="find">
+              <span>Your name</span>
+              <input value={operator.value} placeholder="stands behind what you decide" onInput={(event) => typeName(event.currentTarget.value)} />
+            </label>
+          )}
         </form>
         {problem.value && <p class="stale" role="alert">{problem.value}</p>}
         {alerts.length === 0 && <div class="empty"><p class="lead">No alert to work.</p><p class="hint">An alert opens when the evidence of a whole call, not of a single score, speaks for a synthetic voice.</p></div>}
@@ -129,7 +123,7 @@ function Item({ alert }: { alert: Alert }) {
 
 function Open({ alert }: { alert: Alert }) {
   const button = (action: Action, words: string, key?: string) => (
-    <button type="button" disabled={!mayDo(alert, action)} aria-keyshortcuts={key} onClick={() => perform(alert, action)}>
+    <button type="button" disabled={!mayDecide.value || !mayDo(alert, action)} aria-keyshortcuts={key} onClick={() => perform(alert, action)}>
       {words}{key && <kbd>{key}</kbd>}
     </button>
   );
@@ -151,9 +145,9 @@ function Open({ alert }: { alert: Alert }) {
           {button("escalate", "Escalate", "e")}
           {button("dismiss", "Dismiss", "d")}
           {button("resolve", "Resolve")}
-          <button type="button" disabled={!isOpen(alert) || !operator.value} onClick={() => void send(alert, "assign", { assignee: operator.value })}>Take it</button>
+          <button type="button" disabled={!mayDecide.value || !isOpen(alert) || !operator.value} onClick={() => void send(alert, "assign", { assignee: operator.value })}>Take it</button>
         </div>
-        <Exhibits alert={alert} operator={operator} />
+        <Exhibits alert={alert} />
         <h3>What was done</h3>
         <Trail alert={alert} />
       </section>

@@ -1,10 +1,10 @@
 // What speaks for an alert: its spectrogram, its stretches, whom they named, and what the line did.
 
-import type { ReadonlySignal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { address, detailOf, getJson } from "./api";
 import type { Alert, Evidence } from "./alerts";
 import { minutes, percent, plain, seconds, wallClock } from "./format";
+import { operator } from "./who";
 
 interface Held { spectrogram: { start_ms: number; end_ms: number } | null; clip: { expires_at: string } | null }
 
@@ -12,7 +12,7 @@ const MOST_NAMES = 4; // with colours of their own; `unknown` and the others com
 const LEAST_SHARE = 0.02; // of all stretches: less is among the others
 const OTHERS = "others";
 
-export function Exhibits({ alert, operator }: { alert: Alert; operator: ReadonlySignal<string> }) {
+export function Exhibits({ alert }: { alert: Alert }) {
   const { evidence } = alert;
   const held = useHeld(alert);
   return (
@@ -23,7 +23,7 @@ export function Exhibits({ alert, operator }: { alert: Alert; operator: Readonly
           <figcaption class="facts">From {minutes(held.spectrogram.start_ms)} to {minutes(held.spectrogram.end_ms)}, low sounds at the bottom; what spoke for a synthetic voice has a bar above it.</figcaption>
         </figure>
       )}
-      {held?.clip && <Listen alert={alert} operator={operator} expires={held.clip.expires_at} />}
+      {held?.clip && <Listen alert={alert} expires={held.clip.expires_at} />}
       {evidence.segments.length > 0 && <Segments evidence={evidence} />}
       {evidence.windows.length > 0 && <Windows evidence={evidence} />}
       <h3>Nearest system in all that was heard, over time</h3>
@@ -64,7 +64,7 @@ function wordsOf({ leg, evidence }: Alert, shown: { start_ms: number; end_ms: nu
 }
 
 /** Plays what spoke for it; fetched once, for every fetch is an entry in the audit. */
-function Listen({ alert, operator, expires }: { alert: Alert; operator: ReadonlySignal<string>; expires: string }) {
+function Listen({ alert, expires }: { alert: Alert; expires: string }) {
   const [problem, setProblem] = useState("");
   const [isPlaying, setPlaying] = useState(false);
   const stop = useRef<() => void>(() => undefined);

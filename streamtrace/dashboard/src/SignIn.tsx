@@ -4,10 +4,8 @@ import { effect, signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { address, detailOf } from "./api";
 import { link } from "./calls";
+import { session, type Session } from "./who";
 
-interface Session { name: string | null; role: "viewer" | "operator" }
-
-const session = signal<Session | "asking" | "locked">("asking");
 const problem = signal("");
 const AGAIN_MS = 3_000;
 let begin: (() => void) | null = null;
