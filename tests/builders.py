@@ -31,7 +31,6 @@ FUSION: dict[str, object] = {
     "bias": 0.1,
     "s0": 1.0,
     "nov_sim": 2.0,
-    "nov_spoof": 0.1,
     "nov_bias": 0.5,
     "attr_logit": 1.0,
     "attr_signature": 0.6,

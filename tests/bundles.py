@@ -197,7 +197,6 @@ def random_bundle(
             "bias": 0.0,
             "s0": 1.0,
             "nov_sim": 1.0,
-            "nov_spoof": 0.1,
             "nov_bias": 0.0,
             "attr_logit": 1.0,
             "attr_signature": 1.0,

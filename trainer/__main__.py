@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--run", dest="run_dir", type=Path, required=True)
     export.add_argument("--evaluation", type=Path, required=True)
     export.add_argument("--out", type=Path, required=True)
-    export.add_argument("--id", default="default-3")
+    export.add_argument("--id", default="default-4")
     export.set_defaults(run=_export)
 
     alerts = commands.add_parser(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
 from streamtrace.fusion.evidence import Evidence
-from streamtrace.fusion.fuse import FAMILY_FLOOR, Fused, FusionParams, fuse
+from streamtrace.fusion.fuse import FAMILY_FLOOR, Fused, FusionParams, familiarity, fuse
 from streamtrace.fusion.policy import Policy
 from streamtrace.tracing.logits import Floats, log_sum_exp, sigmoid
 from streamtrace.values import Float32s
@@ -27,8 +27,6 @@ UNKNOWN_PRIOR = 0.04  # of a synthetic voice being by a system never met
 # What the weights in an attribution cost: of the learned member, of the signature's, and of what is
 # derived from them. Likelihood on a few dozen pages would buy noise of the first with ease.
 RELUCTANCE = np.array([1.0, 0.001, 0.01])
-_SPOOF = ("w_logit", "w_signature", "w_gallery", "bias", "s0")
-_BEYOND_SPOOF = tuple(f.name for f in fields(FusionParams) if f.name not in _SPOOF)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,31 +83,29 @@ def fit_spoof(judged: Judged, shrinkage: float = SHRINKAGE) -> dict[str, float]:
     }
 
 
-def fit_novelty(judged: Judged, spoof: Mapping[str, float]) -> dict[str, float]:
-    """Logistic regression of `never seen` on distance and spoof log-odds, over synthetic clips."""
+def fit_novelty(judged: Judged) -> dict[str, float]:
+    """Logistic regression of `never seen` on being far from known systems, of synthetic clips."""
     e = judged.evidence
     rows = judged.synthetic & (e.speech_ms > 0)
     unknown = np.where(judged.source[rows] < 0, 1.0, -1.0)
     kinds = (unknown > 0).sum(), (unknown < 0).sum()
     if not all(kinds):
-        return dict.fromkeys(("nov_sim", "nov_spoof", "nov_bias"), 0.0)  # nothing to tell apart
-    similarity = e.similarity[rows, :-1].max(axis=1)
-    blank = FusionParams(**spoof, **dict.fromkeys(_BEYOND_SPOOF, 0.0))
-    llr = fuse_all(judged, blank).llr[rows]
+        return dict.fromkeys(("nov_sim", "nov_bias"), 0.0)  # nothing to tell apart
+    familiar = familiarity(e.similarity[rows, :-1])
     # How common new systems are among calls is not known, and no clip collection tells.
     weight = np.where(unknown > 0, UNKNOWN_PRIOR / kinds[0], (1 - UNKNOWN_PRIOR) / kinds[1])
 
     def cost(p: npt.NDArray[np.float64]) -> float:
-        n = -p[0] * similarity - p[1] * llr + p[2]
+        n = p[1] - p[0] * familiar
         return float((weight * np.logaddexp(0, -unknown * n)).sum() + 1e-4 * (p**2).sum())
 
     best = minimize(
         cost,
-        np.array([1.0, 0.1, 1.0]),
+        np.array([1.0, 1.0]),
         method="L-BFGS-B",
-        bounds=[(0, 20), (0, 5), (-60, 60)],
+        bounds=[(0, 20), (-60, 60)],
     ).x
-    return {"nov_sim": float(best[0]), "nov_spoof": float(best[1]), "nov_bias": float(best[2])}
+    return {"nov_sim": float(best[0]), "nov_bias": float(best[1])}
 
 
 def fit_attribution(judged: Judged, reluctance: float = 1.0) -> dict[str, float]:
@@ -225,7 +221,7 @@ def fit(judged: Judged, caution: Caution = CAUTIOUS) -> FusionParams:
     attribution = fit_attribution(judged, caution.reluctance)
     first = FusionParams(
         **spoof,
-        **fit_novelty(judged, spoof),
+        **fit_novelty(judged),
         **attribution,
         fam_logit=0.0,
         fam_signature=1.0,

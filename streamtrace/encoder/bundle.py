@@ -19,7 +19,7 @@ from streamtrace.fusion.model import TraceModel
 from streamtrace.fusion.policy import Policy
 from streamtrace.values import Catalog, ModelRef, Source
 
-FORMAT = 2  # since audio is measured in 16 bits
+FORMAT = 3  # since a system is new where the five nearest are far
 METADATA_FILE = "bundle.json"
 ENCODER_FILE = "encoder.safetensors"
 HEADS_FILE = "heads.safetensors"

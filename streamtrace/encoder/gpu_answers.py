@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from streamtrace.fusion.fuse import FAMILY_FLOOR, UNKNOWN_LEAST, UNKNOWN_MOST
+from streamtrace.fusion.fuse import FAMILY_FLOOR, NEAR_SYSTEMS, UNKNOWN_LEAST, UNKNOWN_MOST
 from streamtrace.fusion.model import TraceModel
 from streamtrace.tracing.ensemble import MOST_DEVIATIONS, Ensemble
 from streamtrace.tracing.gallery import NO_PROTOTYPE, Gallery
@@ -76,7 +76,9 @@ class DeviceModel(nn.Module):
         believed = speech_s / (speech_s + at.s0).clamp(min=1e-9)
         score = at.w_logit * learned.spoof + at.w_signature * signature.spoof
         llr = (score + at.w_gallery * (nearest - similarity[:, -1]) + at.bias) * believed
-        novelty = at.nov_bias - at.nov_sim * nearest - at.nov_spoof * llr
+        few = min(NEAR_SYSTEMS, similarity.shape[-1] - 1)
+        familiar = similarity[:, :-1].topk(few, dim=-1).values.mean(dim=-1)
+        novelty = at.nov_bias - at.nov_sim * familiar
         unknown = torch.sigmoid(novelty).clamp(UNKNOWN_LEAST, UNKNOWN_MOST)[:, None]
         known = torch.softmax(
             at.attr_logit * learned.sources

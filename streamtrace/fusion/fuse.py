@@ -15,6 +15,7 @@ from streamtrace.tracing.logits import Floats, sigmoid, softmax
 from streamtrace.values import Catalog, Float32s
 
 UNKNOWN_LEAST, UNKNOWN_MOST = 0.01, 0.99  # never sure either way that a system is new
+NEAR_SYSTEMS = 5  # one is near by chance; with a handful, a voice is of a known kind
 FAMILY_FLOOR = 1e-6  # a family whose sources get no share stays possible
 
 
@@ -27,8 +28,7 @@ class FusionParams:
     w_gallery: float  # spoof: weight of being nearer to a spoof prototype than to a human one
     bias: float  # spoof: log-odds at zero evidence
     s0: float  # seconds of speech after which half of the spoof log-odds is believed
-    nov_sim: float  # novelty: weight of being far from every prototype
-    nov_spoof: float  # novelty: weight of looking little like any synthetic voice met
+    nov_sim: float  # novelty: weight of being far from the systems that are nearest
     nov_bias: float  # novelty: log-odds of `unknown` at zero evidence
     attr_logit: float  # attribution: weight of the learned member's source logits
     attr_signature: float  # attribution: weight of the signature's source logits
@@ -99,7 +99,7 @@ def fuse(evidence: Evidence, params: FusionParams, membership: Float32s) -> Fuse
         bias=params.bias,
         half_s=params.s0,
     )
-    novelty = params.nov_bias - params.nov_sim * nearest - params.nov_spoof * llr
+    novelty = params.nov_bias - params.nov_sim * familiarity(similarity)
     unknown = np.clip(sigmoid(novelty), UNKNOWN_LEAST, UNKNOWN_MOST)[..., None]
     known = softmax(
         params.attr_logit * evidence.source_logits
@@ -121,6 +121,12 @@ def fuse(evidence: Evidence, params: FusionParams, membership: Float32s) -> Fuse
         families=np.concatenate([(1 - unknown_family) * families, unknown_family], axis=-1),
         novelty=novelty,
     )
+
+
+def familiarity(similarity: Floats) -> Floats:
+    """[..., S] -> [...]: the mean cosine to the few systems that are nearest."""
+    few = min(NEAR_SYSTEMS, similarity.shape[-1])
+    return np.partition(similarity, -few, axis=-1)[..., -few:].mean(axis=-1)
 
 
 def _number(raw: Mapping[str, object], name: str) -> float:

@@ -9,11 +9,11 @@ import pytest
 
 from streamtrace.errors import BundleError
 from streamtrace.fusion.evidence import Evidence
-from streamtrace.fusion.fuse import Fused, FusionParams, family_membership, fuse
+from streamtrace.fusion.fuse import Fused, FusionParams, familiarity, family_membership, fuse
 from streamtrace.values import Catalog, Source
 from tests import builders
 
-SOURCES, FAMILIES = 5, 3
+SOURCES, FAMILIES = 7, 3
 MEMBERSHIP = family_membership(builders.catalog(SOURCES, FAMILIES))
 PARAMS = builders.fusion()
 
@@ -53,7 +53,7 @@ def test_the_formulas() -> None:
     llr = (x + p.bias) * 3 / (3 + p.s0)
     assert got.llr == pytest.approx(llr, abs=1e-5)
     assert got.spoof_probability == pytest.approx(1 / (1 + np.exp(-llr)), abs=1e-6)
-    novelty = p.nov_bias - p.nov_sim * sim.max() - p.nov_spoof * llr
+    novelty = p.nov_bias - p.nov_sim * np.sort(sim)[-5:].mean()
     assert got.novelty == pytest.approx(novelty, abs=1e-5)
     unknown = 1 / (1 + np.exp(-novelty))
     known = np.exp(
@@ -101,6 +101,14 @@ def test_a_row_of_a_batch_is_the_row_alone() -> None:
     alone = values(fuse(one, PARAMS, MEMBERSHIP))
     for many, single in zip(together, alone, strict=True):
         assert np.allclose(many[1, 2], single, atol=1e-6)
+
+
+def test_a_voice_that_is_near_one_system_by_chance_is_newer_than_one_of_a_known_kind() -> None:
+    lone = np.array([0.9, 0.1, 0.1, 0.1, 0.1, 0.1], np.float32)
+    kind = np.array([0.7, 0.7, 0.7, 0.6, 0.6, 0.1], np.float32)
+    assert familiarity(lone) < familiarity(kind)
+    assert familiarity(kind) == pytest.approx(0.66)
+    assert familiarity(kind[:2]) == pytest.approx(0.7)  # fewer systems than a handful
 
 
 def test_membership() -> None:

@@ -1,8 +1,7 @@
 """A baseline's scores through the model's own fusion: calibrated, and nothing added to them.
 
-What is fitted on the other folds is a slope and an offset for each question. The model's fusion
-may also lean on the spoof score where it asks for novelty; a baseline's novelty stays its own, and
-its sign is the method's: data may flatten it, never turn it round.
+What is fitted on the other folds is a slope and an offset for each question. The sign of a
+baseline's novelty is the method's: data may flatten it, never turn it round.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ def _fit_novelty(judged: Judged) -> dict[str, float]:
     unknown = np.where(judged.source[rows] < 0, 1.0, -1.0)
     kinds = (unknown > 0).sum(), (unknown < 0).sum()
     if not all(kinds):
-        return {"nov_sim": 1.0, "nov_spoof": 0.0, "nov_bias": 0.0}
+        return {"nov_sim": 1.0, "nov_bias": 0.0}
     familiar = judged.evidence.similarity[rows, 0]
     weight = np.where(unknown > 0, UNKNOWN_PRIOR / kinds[0], (1 - UNKNOWN_PRIOR) / kinds[1])
 
@@ -91,4 +90,4 @@ def _fit_novelty(judged: Judged) -> dict[str, float]:
     best = minimize(
         cost, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=[(FLATTEST, 20), (-60, 60)]
     ).x
-    return {"nov_sim": float(best[0]), "nov_spoof": 0.0, "nov_bias": float(best[1])}
+    return {"nov_sim": float(best[0]), "nov_bias": float(best[1])}
