@@ -24,6 +24,13 @@ def add_report(commands: Commands) -> None:
     report.add_argument("--data", type=Path, help="of an ablation: what prepare wrote")
     report.add_argument("--work", type=Path, help="of an ablation: keeps its runs and judgements")
     report.add_argument(
+        "--beside",
+        type=Path,
+        action="append",
+        default=[],
+        help="of an ablation: a folder of judgements, or of such folders; may be given again",
+    )
+    report.add_argument(
         "--workers", type=int, default=2, help="of an ablation: processes (default: 2)"
     )
     report.add_argument(
@@ -41,7 +48,12 @@ def run_report(options: argparse.Namespace) -> None:
         if options.data is None or options.work is None:
             raise SettingsError("report --config: want --data and --work beside it")
         written = report_ablation(
-            options.config, options.data, options.work, options.out, workers=options.workers
+            options.config,
+            options.data,
+            options.work,
+            options.out,
+            beside=options.beside,
+            workers=options.workers,
         )
     else:
         from trainer.report import build_report, write_report

@@ -16,7 +16,10 @@ from tests.trainer.runs import prepared
 from trainer.__main__ import main
 from trainer.ablation.bench import Bench
 from trainer.ablation.plan import read_plan
+from trainer.ablation.report import judged_in
 from trainer.ablation.runs import jobs_of, run_folder, train_all
+from trainer.manifest import DataError
+from trainer.report import JUDGEMENTS
 
 CHROMIUM = shutil.which("chromium")
 ADDRESS = re.compile(r"https?:|src=|href=(?!\"data:,\")|@import|url\(|<script")
@@ -156,6 +159,18 @@ def test_a_baseline_stands_beside_the_full_method_on_shared_clips(
     assert str(tmp_path) not in text
     plain = json.loads((tmp_path / "with.json").read_text())
     assert "gain_full" in plain["baselines"]["somebody else's"]["clean"]["detection EER"]
+
+
+def test_judgements_are_found_in_a_folder_or_in_those_of_it(tmp_path: Path) -> None:
+    for name in ("baseline-b", "baseline-a"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / JUDGEMENTS).touch()
+    (tmp_path / "runs" / "fold0").mkdir()
+    assert [one.name for one in judged_in(tmp_path / "runs")] == ["baseline-a", "baseline-b"]
+    assert judged_in(tmp_path / "runs" / "baseline-b") == [tmp_path / "runs" / "baseline-b"]
+    for nothing in ("runs/fold0", "nowhere"):
+        with pytest.raises(DataError, match=nothing):
+            judged_in(tmp_path / nothing)
 
 
 def test_what_is_needed_beside_a_plan_is_named(

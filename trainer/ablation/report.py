@@ -6,7 +6,8 @@ python -m trainer report --config trainer/configs/ablation.toml --data DATA --wo
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,28 @@ from trainer.ablation.plan import read_plan
 from trainer.ablation.results import Results, run
 from trainer.ablation.sections import sections
 from trainer.document import Picture, to_html, to_markdown
-from trainer.report import finite
+from trainer.manifest import DataError
+from trainer.report import JUDGEMENTS, finite
 
 
 def report_ablation(
-    config: Path, data: Path, work: Path, out: Path, *, workers: int = 1
+    config: Path,
+    data: Path,
+    work: Path,
+    out: Path,
+    *,
+    beside: Sequence[Path] = (),
+    workers: int = 1,
 ) -> list[Path]:
-    """`OUT.html` with everything, `OUT.md` and its curve for repositories, `OUT.json`."""
-    bench = Bench(read_plan(config), data.resolve(), work.resolve())
+    """`OUT.html` with everything, `OUT.md` and its curve for repositories, `OUT.json`.
+
+    `beside` names folders of others' judgements, or folders of such folders.
+    """
+    plan = read_plan(config)
+    plan = replace(
+        plan, baselines=(*plan.baselines, *(f for one in beside for f in judged_in(one)))
+    )
+    bench = Bench(plan, data.resolve(), work.resolve())
     results = run(bench, workers)
     stem = out.with_suffix("") if out.suffix in (".html", ".json", ".md") else out
     stem.parent.mkdir(parents=True, exist_ok=True)
@@ -39,6 +54,15 @@ def report_ablation(
     for path, text in written.items():
         path.write_text(text, encoding="utf-8")
     return list(written)
+
+
+def judged_in(folder: Path) -> list[Path]:
+    """The folder, if judgements lie in it, or else those of its folders in which some lie."""
+    found = [folder, *sorted(folder.iterdir())] if folder.is_dir() else []
+    judged = [one for one in found if (one / JUDGEMENTS).is_file()]
+    if not judged:
+        raise DataError(f"{folder}: no {JUDGEMENTS} there, nor in a folder of it")
+    return judged[:1] if judged[0] == folder else judged
 
 
 def to_dict(results: Results) -> dict[str, Any]:

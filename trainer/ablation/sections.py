@@ -131,8 +131,8 @@ def _baselines(results: Results) -> Iterator[Part]:
     yield Heading("Baselines")
     if not results.baselines:
         yield Text(
-            "None was given. Each `[[baseline]]` of the plan names a folder with "
-            "`judgements.safetensors`, as `evaluate` writes it."
+            "None was given. `--beside`, and each `[[baseline]]` of the plan, names a folder with "
+            "`judgements.safetensors`, as `evaluate` and `baseline` write it."
         )
         return
     yield Text(
