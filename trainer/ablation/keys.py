@@ -19,19 +19,34 @@ HEARING = (
     "trainer/ablation/hearing.py",
 )
 FITTING = (
-    *(
-        "trainer/loss.py",
-        "trainer/metric_loss.py",
-        "trainer/pooled_objective.py",
-        "trainer/critics.py",
-    ),
-    *("trainer/model.py", "trainer/ablation/network.py", "trainer/ablation/fitting.py"),
+    "trainer/loss.py",
+    "trainer/metric_loss.py",
+    "trainer/objective.py",
+    "trainer/pooled_objective.py",
+    "trainer/critics.py",
+    "trainer/model.py",
+    "trainer/batches.py",
+    "trainer/ensemble.py",
+    "trainer/member_config.py",
+    "trainer/looks.py",
+    "trainer/ablation/network.py",
+    "trainer/ablation/fitting.py",
 )
 TRAINING = (
-    *FITTING[:5],
+    *FITTING[:7],
     "trainer/train.py",
     "trainer/embed.py",
+    "trainer/feed.py",
+    "trainer/augment.py",
+    "trainer/channel",
+    "trainer/codecs.py",
+    "trainer/cutting.py",
+    "trainer/masking.py",
+    "trainer/nonspeech.py",
+    "trainer/sampling.py",
     "streamtrace/encoder/conformer.py",
+    "streamtrace/encoder/attention.py",
+    "streamtrace/encoder/conv.py",
 )
 JUDGING = (
     *("streamtrace/fusion/fuse.py", "trainer/calibrate.py", "trainer/crossfit.py"),
@@ -41,12 +56,17 @@ JUDGING = (
 
 
 def key_of(*parts: object, code: Iterable[str] = ()) -> str:
-    """Of anything whose text tells it apart, and of the files that decide what becomes of it."""
+    """Of anything whose text tells it apart, and of the code that decides what becomes of it.
+
+    A folder's name stands for all its modules.
+    """
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part).encode() + b"\n")
     for name in code:
-        digest.update((REPOSITORY / name).read_bytes())
+        path = REPOSITORY / name
+        for file in sorted(path.glob("*.py")) if path.is_dir() else (path,):
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:LENGTH]
 
 

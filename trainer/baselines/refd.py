@@ -106,10 +106,10 @@ class Refd:
 
     def learn(self, lesson: Lesson) -> _RefdJudge:
         """Real emphasis, fake dispersion, bank."""
-        draws = Draws(lesson, self.front, lesson.seed)
-        scales = draws.scales()
-        emphasis = self._emphasis(lesson, draws, scales)
-        dispersion = self._dispersion(lesson, draws, scales)
+        scales = Draws(lesson, self.front, lesson.seed).scales()
+        # Each stage draws for itself: a run that was killed between them goes on as it would have.
+        emphasis = self._emphasis(lesson, Draws(lesson, self.front, lesson.seed), scales)
+        dispersion = self._dispersion(lesson, Draws(lesson, self.front, lesson.seed), scales)
         judge = _RefdJudge(self, lesson.hearing, lesson.taught, emphasis, dispersion)
         bank = kept(lesson.folder / "bank.safetensors", lesson.key, lambda: judge.filled(lesson))
         judge.bank = {name: torch.as_tensor(tensor) for name, tensor in bank.items()}

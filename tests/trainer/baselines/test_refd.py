@@ -52,6 +52,19 @@ def test_the_bank_is_that_of_the_named_synthetic_clips_each_once_a_line(
     torch.testing.assert_close(judge.bank["mean"], bank, atol=1e-5, rtol=1e-5)
 
 
+def test_a_run_that_was_killed_between_its_stages_goes_on_as_it_would_have(
+    data: Dataset, tmp_path: Path
+) -> None:
+    refd = Refd(steps=2, batch=4)
+    lesson = lesson_of(data, tmp_path / "learnt", Hearing(data, ("clean",), tmp_path / "frames"))
+    refd.learn(lesson)
+    before = load_file(tmp_path / "learnt" / "dispersion.safetensors")
+    (tmp_path / "learnt" / "dispersion.safetensors").unlink()
+    refd.learn(lesson)
+    after = load_file(tmp_path / "learnt" / "dispersion.safetensors")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
 def test_any_front_end_serves(data: Dataset, tmp_path: Path) -> None:
     refd = Refd(steps=1, batch=2, front=Elsewhere())
     assert refd.window == 200
