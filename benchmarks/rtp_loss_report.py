@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from trainer.pictures.svg import BOTTOM, GRID, LEFT, PALETTE, TOP, line, path, text, whole
+
 WIDTH, HEIGHT = 720, 300
-LEFT, TOP, BOTTOM = 64, 52, 48
-COLOURS = {"ours": "#2a9d8f", "aiortc": "#d1495b"}
-INK, GRID = "#808080", "#80808040"
+COLOURS = {"ours": PALETTE[0], "aiortc": PALETTE[2]}
 
 
 def as_table(found: Mapping[str, Any]) -> str:
@@ -52,34 +52,29 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> str:
     codecs = list(dict.fromkeys(row["codec"] for row in rows))
     most = max(row["missing_ms"] for row in rows if row["burst"] == 1) or 1
     panel = (WIDTH - LEFT) / len(codecs)
-    parts = [_text(LEFT, 22, "Audio missing, by packets lost at random", size=14)]
-    for number, (path, colour) in enumerate(COLOURS.items()):
-        parts.append(_text(WIDTH - 24, 22 + 16 * number, path, anchor="end", colour=colour))
+    parts: list[str] = []
+    for number, (name, colour) in enumerate(COLOURS.items()):
+        parts.append(text(WIDTH - 24, 22 + 16 * number, name, anchor="end", colour=colour))
     for number, codec in enumerate(codecs):
         left, right = LEFT + panel * number, LEFT + panel * (number + 1) - 24
-        parts.append(_text((left + right) / 2, HEIGHT - 8, f"{codec}: loss, %", anchor="middle"))
+        parts.append(text((left + right) / 2, HEIGHT - 8, f"{codec}: loss, %", anchor="middle"))
         for percent in (0, 5, 10):
             x = left + (right - left) * percent / 10
-            parts.append(_text(x, HEIGHT - BOTTOM + 18, f"{percent}", anchor="middle"))
-            parts.append(_line(x, TOP, x, HEIGHT - BOTTOM))
-        for path, colour in COLOURS.items():
-            points = " ".join(
-                f"{left + (right - left) * row['loss_percent'] / 10:.1f},"
-                f"{HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * row['missing_ms'] / most:.1f}"
+            parts.append(text(x, HEIGHT - BOTTOM + 18, f"{percent}", anchor="middle"))
+            parts.append(line(x, TOP, x, HEIGHT - BOTTOM, GRID))
+        for name, colour in COLOURS.items():
+            points = [
+                (
+                    left + (right - left) * row["loss_percent"] / 10,
+                    HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * row["missing_ms"] / most,
+                )
                 for row in rows
-                if (row["codec"], row["path"], row["burst"]) == (codec, path, 1)
-            )
-            parts.append(
-                f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
-            )
-    parts.append(_text(8, TOP + 4, f"{most / 1000:.0f} s"))
-    parts.append(_text(8, HEIGHT - BOTTOM, "0"))
-    body = "\n".join(parts)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'font-family="system-ui, sans-serif" font-size="12" role="img">\n'
-        f"<title>Audio missing by packets lost</title>\n{body}\n</svg>\n"
-    )
+                if (row["codec"], row["path"], row["burst"]) == (codec, name, 1)
+            ]
+            parts.append(path(points, colour))
+    parts.append(text(8, TOP + 4, f"{most / 1000:.0f} s"))
+    parts.append(text(8, HEIGHT - BOTTOM, "0"))
+    return whole("Audio missing, by packets lost at random", parts, WIDTH, HEIGHT)
 
 
 def _pairs(
@@ -90,19 +85,6 @@ def _pairs(
 
 def _cell(value: Any) -> str:
     return "-" if value is None else f"{value:g}" if isinstance(value, int | float) else str(value)
-
-
-def _line(x1: float, y1: float, x2: float, y2: float) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1}" x2="{x2:.1f}" y2="{y2}" stroke="{GRID}"/>'
-
-
-def _text(
-    x: float, y: float, text: str, *, anchor: str = "start", size: int = 12, colour: str = INK
-) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
-        f'fill="{colour}">{text}</text>'
-    )
 
 
 def main() -> None:
