@@ -8,7 +8,7 @@ import numpy as np
 
 from streamtrace.values import Float32s
 
-INPUTS = 32  # of a block: 4 ms; 30 blocks are a step, and the filter fits a small cache
+INPUTS = 32  # of a block: 4 ms; 60 blocks are a step, and the filter fits a small cache
 # As soxr's HQ, through which the model was trained: flat to 91 % of the band of 8 kHz, 6 dB down
 # at 95.65 %, and gone where that band ends.
 HALF_DOWN = 0.9565
