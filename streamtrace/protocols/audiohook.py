@@ -77,6 +77,7 @@ class AudioHookStream(MediaStream):
     organization is unauthorized. A denied stream hears nothing, and is told to go by `farewell`.
     """
 
+    may_wait_s = 0.04  # of the 200 ms that a message holds
     answers_within_s = CLOSED_WITHIN_S
     parting_s = PARTING_S
 

@@ -57,6 +57,8 @@ class AudioSocketStream(MediaStream):
     length says where the next frame begins, and later versions may add some.
     """
 
+    may_wait_s = 0.02  # a frame: TCP brings one by one what costs much less by twos and threes
+
     def __init__(self) -> None:
         self._held = bytearray()  # less than a frame
         self._wanted = HEAD_BYTES  # bytes before there is anything to be seen in them

@@ -18,6 +18,7 @@ class ExotelStream(TrackedStream):
     """`connected`, `start`, then `media`, `dtmf` and `mark`, then `stop`; no tracks are named."""
 
     id_key = "stream_sid"
+    may_wait_s = 0.02  # of 100 ms
     most_held = 1  # pieces are long: more would cost latency
 
     def opening(self, content: JsonObject) -> Opening:

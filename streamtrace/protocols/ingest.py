@@ -135,6 +135,8 @@ class MediaStream(Protocol):
         """So far, where what is fed is cut anyhow, as on TCP; None: each is one message."""
         return None
 
+    may_wait_s: float = 0.0  # how much later a message may be heard, together with other calls'
+
     # For protocols that end by messages, as AudioHook does:
 
     is_call: bool = True  # False: what never starts is no call either, so none is made of it

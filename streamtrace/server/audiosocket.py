@@ -16,6 +16,7 @@ from streamtrace.server.listening import BACKLOG
 from streamtrace.server.switchboard import Switchboard
 from streamtrace.sources.flow import FlowLimits
 from streamtrace.sources.ring import AudioRing
+from streamtrace.sources.together import Together
 from streamtrace.sources.websocket import MessageSource, SocketPatience
 from streamtrace.values import EndReason
 
@@ -58,13 +59,14 @@ class AudioSocketDoor:
             idle_s=board.settings.media_idle_timeout_s,
         )
         self._limits = FlowLimits.of(board.settings)
+        self._together = Together()
 
     def source(self, stream: AudioSocketStream) -> MessageSource:
         """For a new connection; AudioSocket has no replies."""
         board = self.board
         ring = AudioRing(most_age_s=board.settings.ring_ms / 1000, on_drop=board.audio_dropped)
         return MessageSource(
-            stream, board.clock, self._patience, ring, lambda _: None, self._limits
+            stream, board.clock, self._patience, ring, lambda _: None, self._limits, self._together
         )
 
     def close(self) -> None:
@@ -101,6 +103,7 @@ class AudioSocketConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """How Asterisk hangs up: it just closes, between two frames."""
+        self._source.catch_up()
         is_cut = self._stream.is_amid_frame
         self._source.leave(EndReason.SOURCE_LOST if is_cut else EndReason.HUNG_UP)
 

@@ -19,6 +19,7 @@ from streamtrace.sinks.outbox import Outbox
 from streamtrace.sinks.websocket import close
 from streamtrace.sources.flow import FlowLimits
 from streamtrace.sources.ring import AudioRing
+from streamtrace.sources.together import Together
 from streamtrace.sources.websocket import CLOSE_CODES, SocketPatience, WebSocketSource
 from streamtrace.values import EndReason
 
@@ -36,6 +37,7 @@ class Ingest:
         self.clock = board.clock
         self.take_nonce = board.take_nonce
         self._denied = 0
+        self._together = Together()
         self._board = board
         settings = board.settings
         self._patience = SocketPatience(
@@ -151,6 +153,7 @@ class Ingest:
             ring,
             outbox.say,
             self._limits,
+            self._together,
         )
 
     async def _run(

@@ -26,8 +26,10 @@ from streamtrace.protocols.ingest import (
 )
 from streamtrace.sources.flow import Flow, FlowLimits
 from streamtrace.sources.ring import AudioRing
+from streamtrace.sources.together import Together
 from streamtrace.values import EndReason, GapCause, Leg
 
+MOST_WAITING = 16  # messages of a call; more at once are no live call's
 # How a far side says goodbye by closing alone: normally, by leaving a page, or with no code at all.
 GOODBYES = (1000, 1001, 1005)
 # What a socket is closed with, unless the dialect or the engine knows better.
@@ -75,6 +77,7 @@ class MessageSource:
         ring: AudioRing,
         say: Callable[[str], None],
         limits: FlowLimits | None = None,
+        together: Together | None = None,
     ) -> None:
         self.violation: ProtocolViolation | None = None
         self._stream = stream
@@ -96,6 +99,9 @@ class MessageSource:
         self._now_s = self._heard_s = self._loop.time()
         self._flow = Flow(limits or FlowLimits(), self._now_s)
         self._counted = stream.messages_read
+        self._together = together if stream.may_wait_s else None
+        self._waiting: list[tuple[str | bytes, float, float]] = []  # a message, and when it came
+        self._received_s = 0.0  # by the clock: when what is being heard came
         self._timer = self._loop.call_later(patience.start_s, self._look_at_the_time)
 
     @property
@@ -116,7 +122,25 @@ class MessageSource:
             if self._stream.parting_s:
                 self._answer(message)
             return
-        self._now_s = self._loop.time()
+        now_s, received_s = self._loop.time(), self._clock.now()
+        if self._together is None or not self._began.done():
+            self._hear(message, now_s, received_s)
+            return
+        if not self._waiting:
+            self._together.soon(self.catch_up, self._stream.may_wait_s)
+        self._waiting.append((message, now_s, received_s))
+        if len(self._waiting) >= MOST_WAITING:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """All that may wait has waited, or must not any more."""
+        waiting, self._waiting = self._waiting, []
+        for message, now_s, received_s in waiting:
+            if not self._is_over:
+                self._hear(message, now_s, received_s)
+
+    def _hear(self, message: str | bytes, now_s: float, received_s: float) -> None:
+        self._now_s, self._received_s = now_s, received_s
         try:
             if self._counted is None:
                 self._flow.take_message(self._now_s)
@@ -133,6 +157,7 @@ class MessageSource:
 
     def close(self) -> None:
         """Give what is held back, and let the iteration end; safe to repeat."""
+        self.catch_up()
         if self._is_over:
             return
         self._is_over = True
@@ -180,9 +205,10 @@ class MessageSource:
 
     def leave(self, reason: EndReason) -> None:
         """The far side has gone; what its dialect held back for a late frame still counts."""
+        self.catch_up()
         if self._is_over:
             return
-        self._now_s = self._loop.time()
+        self._now_s, self._received_s = self._loop.time(), self._clock.now()
         try:
             for held in self._stream.flush():
                 self._take(held)
@@ -196,7 +222,7 @@ class MessageSource:
             leg, start_sample, payload, gap_cause = event
             self._heard_s = self._now_s
             self._flow.take_audio(self._lengths[leg](payload))
-            ready = self._inputs[leg].feed(start_sample, payload, self._clock.now())
+            ready = self._inputs[leg].feed(start_sample, payload, self._received_s)
             if ready:
                 self._put(leg, ready, gap_cause)
         elif isinstance(event, Started):
