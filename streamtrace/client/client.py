@@ -67,9 +67,13 @@ class Client:
         """The calls there are, and then whichever change."""
         return self._feed(CallsReader(self._connection))
 
-    def alerts(self, *, after: str | int = 0) -> Feed[AlertItem]:
-        """What happens to alerts behind a sequence, each once and in order; it has no end."""
-        return self._feed(AlertReader(self._connection, int(after)))
+    def alerts(self, *, after: str | int = 0, feed: str = "") -> Feed[AlertItem]:
+        """What happens to alerts behind a sequence, each once and in order; it has no end.
+
+        `feed` is whose sequence it is, as `AlertPage` says: with it even a first connection sees
+        that the server counts anew.
+        """
+        return self._feed(AlertReader(self._connection, int(after), feed))
 
     # Asked
 
