@@ -54,9 +54,9 @@ def ingest_token() -> str | None:
     return os.environ.get("STREAMTRACE_INGEST_TOKEN") or None
 
 
-def bearer() -> dict[str, str]:
-    """The ingest token as a header, where there is one."""
-    return _header(ingest_token())
+def bearer(token: str | None = None) -> dict[str, str]:
+    """The ingest token as a header, where there is one; none given is the environment's."""
+    return _header(ingest_token() if token is None else token)
 
 
 def reader() -> dict[str, str]:

@@ -66,6 +66,26 @@ async def test_a_call_is_found_followed_and_told_as_it_came() -> None:
             await anext(client.call_events("call_none"))
 
 
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "from the environment"])
+async def test_calls_are_announced_and_read_with_a_token_each(
+    is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest, token = "s3cret-token", "grace-may-read-this"
+    given: dict[str, str] = {"token": token, "ingest_token": ingest} if is_told else {}
+    people = {"grace": {"token": token, "role": "operator"}}
+    async with live_server(ingest_token=ingest, access_tokens=people) as url:
+        async with Client(url, token=token) as only_reader:
+            with pytest.raises(RequestRefused, match=r"ingest token.*401"):
+                await only_reader.announce("mine")
+        if not is_told:
+            monkeypatch.setenv("STREAMTRACE_TOKEN", token)
+            monkeypatch.setenv("STREAMTRACE_INGEST_TOKEN", ingest)
+        async with Client(url, **given) as client:
+            announced = await client.announce("mine")
+            assert (await client.call(announced.id)).state is CallState.ANNOUNCED
+            assert [call.id for call in (await anext(client.all_calls())).calls] == [announced.id]
+
+
 async def test_a_server_that_counts_anew_is_another_feed() -> None:
     """Each time it starts without a database, however far it is."""
     async with server() as client, ws(client.url, "/v1/ingest/pcm") as call:
