@@ -25,6 +25,8 @@ StreamTraceError
 
 from __future__ import annotations
 
+LATER = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses of HTTP that pass
+
 
 class StreamTraceError(Exception):
     """Anything this project raises on purpose; the text names what, where and what to do."""
@@ -138,12 +140,17 @@ class AnswerUnreadable(StreamTraceError):
 
 
 class RequestRefused(StreamTraceError):
-    """The server said no, with this HTTP status."""
+    """The server, or a proxy before it, said no, with this HTTP status."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"{detail} (HTTP {status})")
         self.status = status
         self.detail = detail
+
+    @property
+    def is_passing(self) -> bool:
+        """The same may succeed in a while."""
+        return self.status in LATER
 
 
 class Conflict(RequestRefused):

@@ -10,6 +10,7 @@ from streamtrace.client.connection import Connection
 from streamtrace.client.feed import Feed, Reader
 from streamtrace.client.items import AlertItem, CallItem, CallsChanged
 from streamtrace.client.readers import AlertReader, CallReader, CallsReader
+from streamtrace.clients import endpoints
 from streamtrace.events.alert_views import AlertPage, AlertView, AuditTrail
 from streamtrace.events.alert_wire import (
     AlertClosedEvent,
@@ -32,7 +33,9 @@ class Client:
     """One server; an async context manager, which ends the feeds that are left.
 
     `token` is what the server wants of whoever asks; none is `STREAMTRACE_TOKEN` of the
-    environment. Feeds try for `patience_s` without a word from the server, or for ever.
+    environment. `ingest_token` is what it wants of whoever announces calls, and goes along with
+    nothing else; none is `STREAMTRACE_INGEST_TOKEN`, and without that `token` goes along there too.
+    Feeds try for `patience_s` without a word from the server, or for ever.
     """
 
     def __init__(
@@ -40,10 +43,12 @@ class Client:
         url: str = LOCAL,
         token: str | None = None,
         *,
+        ingest_token: str | None = None,
         backoff: Backoff | None = None,
         patience_s: float | None = None,
     ) -> None:
         self.url = url
+        self._announcing = endpoints.bearer(ingest_token)
         self._connection = Connection(url, token)
         self._backoff = backoff or Backoff()
         self._patience_s = patience_s
@@ -67,9 +72,13 @@ class Client:
         """The calls there are, and then whichever change."""
         return self._feed(CallsReader(self._connection))
 
-    def alerts(self, *, after: str | int = 0) -> Feed[AlertItem]:
-        """What happens to alerts behind a sequence, each once and in order; it has no end."""
-        return self._feed(AlertReader(self._connection, int(after)))
+    def alerts(self, *, after: str | int = 0, feed: str = "") -> Feed[AlertItem]:
+        """What happens to alerts behind a sequence, each once and in order; it has no end.
+
+        `feed` is whose sequence it is, as `AlertPage` says: with it even a first connection sees
+        that the server counts anew.
+        """
+        return self._feed(AlertReader(self._connection, int(after), feed))
 
     # Asked
 
@@ -94,7 +103,9 @@ class Client:
     ) -> AnnouncedView:
         """Expect a call: its events can be followed before it comes."""
         body = {"external_id": external_id, "line": line, "protocol": protocol}
-        return await self._connection.ask(AnnouncedView, "/v1/calls", method="POST", body=body)
+        return await self._connection.ask(
+            AnnouncedView, "/v1/calls", method="POST", body=body, headers=self._announcing
+        )
 
     async def list_alerts(
         self,

@@ -17,7 +17,6 @@ from streamtrace.errors import AnswerUnreadable, Conflict, RequestRefused, Unrea
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 CONFLICTS = (409, 412)
-LATER = frozenset({408, 425, 429, 500, 502, 503, 504})  # the same may succeed in a while
 
 Query = Mapping[str, str | int | list[str] | None]
 
@@ -61,6 +60,15 @@ class Connection:
         except ValidationError as cause:
             raise AnswerUnreadable(path) from cause
 
+    async def look(self, model: type[ModelT], path: str, *, query: Query | None = None) -> ModelT:
+        """As a feed asks: `Unreachable` too where trying again may help, as of a socket."""
+        try:
+            return await self.ask(model, path, query=query)
+        except RequestRefused as refused:
+            if refused.is_passing:
+                raise unreachable(self.url, refused) from refused
+            raise
+
     async def open(self, path: str, *, after: int | None = None) -> ClientConnection:
         """A socket; `Unreachable` where trying again may help, `RequestRefused` where not."""
         opening = open_websocket(self.url, path, headers=self._headers, after=after)
@@ -69,7 +77,7 @@ class Connection:
         except InvalidStatus as cause:
             status, said = cause.response.status_code, bytes(cause.response.body or b"")
             refused = refusal(status, said, None)
-            if status in LATER:
+            if refused.is_passing:
                 raise unreachable(self.url, refused) from cause
             raise refused from cause
         except (TimeoutError, OSError, WebSocketException, EOFError) as cause:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Generic, Protocol, Self, TypeVar
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from streamtrace.client.backoff import Backoff
-from streamtrace.errors import Unreachable
+from streamtrace.errors import StreamTraceError, Unreachable
 
 ItemT = TypeVar("ItemT")
 ItemT_co = TypeVar("ItemT_co", covariant=True)
@@ -57,41 +57,45 @@ class Feed(Generic[ItemT]):
         *,
         backoff: Backoff,
         patience_s: float | None,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self.trouble: str | None = "connecting"
         self.connections = 0  # so far
         self._reader = reader
         self._backoff = backoff
         self._patience_s = patience_s
-        self._sleep = sleep
         self._socket: ClientConnection | None = None
         self._failures = 0  # in a row, without a word between them
         self._lost_at_s: float | None = None
-        self._closed = False
+        self._closing = asyncio.Event()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ItemT:
-        while not (self._closed or self._reader.ended):
-            if self._socket is None:
-                item = await self._connected()
-            else:
-                item = await self._next(self._socket)
-            if item is not None:
-                return item
+        try:
+            while not (self.is_closed or self._reader.ended):
+                if self._socket is None:
+                    item = await self._connected()
+                else:
+                    item = await self._next(self._socket)
+                if item is not None:
+                    return item
+        except StreamTraceError:
+            was_closed = self.is_closed
+            await self.aclose()
+            if not was_closed:
+                raise
         await self.aclose()
         raise StopAsyncIteration
 
     @property
     def is_closed(self) -> bool:
         """Nothing more comes."""
-        return self._closed
+        return self._closing.is_set()
 
     async def aclose(self) -> None:
         """Hang up; whoever waits for an item is told that there is none."""
-        self._closed = True
+        self._closing.set()
         socket, self._socket = self._socket, None
         if socket is not None:
             await socket.close()
@@ -102,7 +106,7 @@ class Feed(Generic[ItemT]):
         except Unreachable as cause:
             await self._wait(str(cause), cause)
             return None
-        if self._closed:
+        if self.is_closed:
             await socket.close()
             return None
         self._socket = socket
@@ -117,8 +121,8 @@ class Feed(Generic[ItemT]):
             self._socket = None
             said = closed.rcvd
             in_order = said is not None and said.code == NORMAL
-            if self._closed or (in_order and await self._is_over()):
-                self._closed = True
+            if self.is_closed or (in_order and await self._is_over()):
+                self._closing.set()
                 return None
             why = "vanished" if said is None else f"closed the feed ({said.code} {said.reason})"
             await self._wait(f"the server {why}", closed)
@@ -141,6 +145,7 @@ class Feed(Generic[ItemT]):
             self._lost_at_s = now_s
         wait_s = self._backoff.wait_s(self._failures, random.random())
         if self._patience_s is not None and now_s + wait_s > self._lost_at_s + self._patience_s:
-            self._closed = True
             raise Unreachable(f"given up after {self._patience_s:g} s: {trouble}") from cause
-        await self._sleep(wait_s)
+        with suppress(TimeoutError):  # or whoever waits would learn late that it is closed
+            async with asyncio.timeout(wait_s):
+                await self._closing.wait()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pydantic import BaseModel
 from websockets.asyncio.client import ClientConnection
 
 from streamtrace.client.connection import Connection
@@ -24,6 +27,12 @@ from streamtrace.events.alert_wire import (
 )
 from streamtrace.events.views import CallState, CallView
 from streamtrace.events.wire import CALL_ENDED, StreamGapEvent
+
+
+class Told(BaseModel, frozen=True):
+    """An `EventPage` of whatever events: all that matters is whether there are any."""
+
+    events: list[Any]
 
 
 class CallReader:
@@ -49,8 +58,12 @@ class CallReader:
         return self._story.take(text)
 
     async def is_over(self) -> bool:
-        """Whether the cursor was behind its end from the start."""
-        return (await self._connection.ask(CallView, self._path)).state is CallState.ENDED
+        """Whether its end is behind the cursor already; else the socket was closed amid it."""
+        if (await self._connection.look(CallView, self._path)).state is not CallState.ENDED:
+            return False
+        query = {"after": self._story.cursor, "limit": 1}
+        rest = await self._connection.look(Told, f"{self._path}/events", query=query)
+        return not rest.events
 
 
 class AlertReader:
@@ -58,21 +71,25 @@ class AlertReader:
 
     ended = False
 
-    def __init__(self, connection: Connection, after: int) -> None:
+    def __init__(self, connection: Connection, after: int, feed: str = "") -> None:
         self._connection = connection
+        self._feed = feed  # whose sequence the cursor is; empty: that is not known
         self._story: Story[
             AlertOpenedEvent | AlertUpdatedEvent | AlertClosedEvent | StreamGapEvent | UnknownEvent
         ] = Story(_read_alert_event, after=after)
 
     async def connect(self) -> tuple[ClientConnection, AlertItem | None]:
-        """Behind the last event read, unless the server is not as far any more."""
-        restarted = None
-        if self._story.cursor:
-            newest = await self._connection.ask(AlertPage, "/v1/alerts", query={"limit": 1})
-            if int(newest.sequence) < self._story.cursor:
-                restarted = FeedRestarted(self._story.cursor)
-        after = 0 if restarted else self._story.cursor
-        socket = await self._connection.open("/v1/alerts", after=after)
+        """Behind the last event read, unless the server counts anew or is not as far any more.
+
+        It is asked before, never behind: where it restarts meanwhile, the next time tells.
+        """
+        cursor = self._story.cursor
+        page = await self._connection.look(AlertPage, "/v1/alerts", query={"limit": 1})
+        self._feed = self._feed or page.feed
+        is_other = page.feed not in ("", self._feed) or int(page.sequence) < cursor
+        restarted = FeedRestarted(cursor) if cursor and is_other else None
+        socket = await self._connection.open("/v1/alerts", after=0 if restarted else cursor)
+        self._feed = page.feed
         if restarted:
             self._story.restart()
         return socket, restarted

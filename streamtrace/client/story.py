@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from streamtrace.events.wire import STREAM_GAP
+
 MOST_IDS = 1024  # told twice they come close together: behind a cursor, or behind a restart
 
 
@@ -53,8 +55,8 @@ class Story(Generic[EventT]):
         if event is None or event.number <= self.cursor:
             return None
         self.cursor = event.number
-        if event.id in self._ids:
-            return None
+        if event.id in self._ids and event.type != STREAM_GAP:
+            return None  # a gap's id is where it is, which another one may be behind a restart
         self._ids[event.id] = None
         if len(self._ids) > MOST_IDS:
             self._ids.popitem(last=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,6 +15,7 @@ from streamtrace.errors import CallFailed
 from streamtrace.loopback import is_loopback
 
 REQUEST_TIMEOUT_S = 10.0
+MOST_MESSAGE_BYTES = 8 * 1024 * 1024  # a frame of 200 calls with long names takes 2 MB
 TOKEN_VARIABLE = "STREAMTRACE_TOKEN"  # an access token: what a reader brings
 
 
@@ -26,15 +27,21 @@ class NoServerAddress(CallFailed):
 
 def endpoint(base_url: str, path: str, *, scheme: str = "http", **query: str | int | None) -> str:
     """The address of `path` under the base; with `scheme="ws"` its WebSocket twin."""
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise NoServerAddress(
-            f"{base_url!r} is no server address: want http://HOST:PORT or https://…"
-        )
+    parts = _parts(base_url)
     secured = "s" if parts.scheme == "https" else ""
     given = {key: value for key, value in query.items() if value is not None}
     asked = f"?{urlencode(given)}" if given else ""
     return f"{scheme}{secured}://{parts.netloc}{parts.path.rstrip('/')}{quote(path)}{asked}"
+
+
+def _parts(base_url: str) -> SplitResult:
+    try:
+        parts = urlsplit(base_url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:  # a port that is none, half an IPv6 address
+        pass
+    raise NoServerAddress(f"{base_url!r} is no server address: want http://HOST:PORT or https://…")
 
 
 def is_local(base_url: str) -> bool:
@@ -47,9 +54,9 @@ def ingest_token() -> str | None:
     return os.environ.get("STREAMTRACE_INGEST_TOKEN") or None
 
 
-def bearer() -> dict[str, str]:
-    """The ingest token as a header, where there is one."""
-    return _header(ingest_token())
+def bearer(token: str | None = None) -> dict[str, str]:
+    """The ingest token as a header, where there is one; none given is the environment's."""
+    return _header(ingest_token() if token is None else token)
 
 
 def reader() -> dict[str, str]:
@@ -95,6 +102,7 @@ def open_websocket(
         additional_headers=bearer() if headers is None else dict(headers),
         subprotocols=None if subprotocol is None else [Subprotocol(subprotocol)],
         compression=None,
+        max_size=MOST_MESSAGE_BYTES,
         proxy=None if is_local(base_url) else True,
         open_timeout=REQUEST_TIMEOUT_S,
         create_connection=Leaving,

@@ -18,6 +18,7 @@ EventJson: TypeAlias = dict[str, Any]
 
 LAST_EVENT = "call.ended.v1"
 LOOK_AGAIN_S = 0.1
+UNREADABLE = (ValueError, TypeError, LookupError)
 RETRY_S = 0.5
 MOST_FAILURES = 5  # in a row, without one event between them
 
@@ -39,6 +40,8 @@ async def find_call(base_url: str, external_id: str, *, within_s: float = 15.0) 
         ) from cause
     except httpx.HTTPError as cause:
         raise CallFailed(f"{base_url} cannot be asked for its calls: {cause!r}") from cause
+    except UNREADABLE as cause:
+        raise CallFailed(f"{base_url} answers, but not as StreamTrace does") from cause
 
 
 async def follow_events(
@@ -56,7 +59,7 @@ async def follow_events(
                 base_url, f"/v1/calls/{call_id}/events", headers=reader(), after=after
             ) as websocket:
                 async for text in websocket:
-                    event: EventJson = json.loads(text)
+                    event = _read(text, base_url)
                     failures = 0
                     if event["type"] == "stream.heartbeat.v1" or event["id"] in seen:
                         continue
@@ -81,3 +84,11 @@ async def follow_call(base_url: str, external_id: str) -> AsyncIterator[EventJso
     call_id = await find_call(base_url, external_id)
     async for event in follow_events(base_url, call_id):
         yield event
+
+
+def _read(text: str | bytes, base_url: str) -> EventJson:
+    try:
+        event: EventJson = json.loads(text)
+        return event | {"id": event["id"], "type": event["type"]}  # or it is none
+    except UNREADABLE as cause:
+        raise CallFailed(f"{base_url} says what is no event") from cause

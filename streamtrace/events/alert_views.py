@@ -29,6 +29,13 @@ class AlertPage(BaseModel, frozen=True):
     sequence: str = Field(
         description="The feed's newest when this was asked: follow it with `after` this."
     )
+    feed: str = Field(
+        "",
+        description=(
+            "Whose sequence that is. Another one than before: what was told is lost, "
+            "and all sequences begin anew."
+        ),
+    )
 
 
 class AuditView(BaseModel, frozen=True):

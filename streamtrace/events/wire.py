@@ -30,6 +30,7 @@ from streamtrace.values import Segment
 
 CALL_ENDED = "call.ended.v1"
 HEARTBEAT = "stream.heartbeat.v1"
+STREAM_GAP = "stream.gap.v1"
 
 MOST_SOURCES = 5  # of a score's attribution, besides `unknown`
 DIGITS = 6  # of a probability: more is noise, and costs every subscriber

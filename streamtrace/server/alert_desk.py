@@ -8,6 +8,7 @@ alerts, and people's decisions are refused until it is back.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -56,6 +57,7 @@ class AlertDesk:
         on_told: Callable[[WireEvent, str | None], None] = lambda _event, _line: None,
     ) -> None:
         self.book = AlertBook(store and store.alerts)
+        self.feed = secrets.token_hex(8)  # whose sequence it is; a database has its own
         self.channel = EventChannel(
             most_events=MOST_EVENTS, most_behind=settings.subscriber_queue, gap=missed_in_feed
         )
@@ -80,6 +82,7 @@ class AlertDesk:
         from streamtrace.store.alerts import AlertHistory
 
         alerts = self._store.alerts
+        self.feed = await alerts.feed()
         self._sequence = self._kept_sequence = await alerts.newest_sequence()
         self.channel = EventChannel(
             most_events=MOST_EVENTS,

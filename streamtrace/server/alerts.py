@@ -127,6 +127,7 @@ class Alerts:
             alerts=[alert_view(alert) for alert in found[:limit]],
             next=found[limit - 1].id if len(found) > limit else None,
             sequence=padded(sequence),
+            feed=desk.feed,
         )
         return _json(page)
 

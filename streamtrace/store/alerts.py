@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, Table, delete, func, select
 from streamtrace.events.alert_wire import feed_gap
 from streamtrace.events.log import WireEvent
 from streamtrace.store.rows import AlertRow, AlertRows, TransitionRow
-from streamtrace.store.schema import ALERT_EVENTS, ALERT_TRANSITIONS, ALERTS
+from streamtrace.store.schema import ALERT_EVENTS, ALERT_TRANSITIONS, ALERTS, BEFORE_ALL
 from streamtrace.store.upsert import upsert
 
 ALERT_COLUMNS = tuple(ALERTS.c[name] for name in AlertRow.__slots__)
@@ -98,6 +98,11 @@ class AlertReader:
         )
         rows = await self._read(lambda connection: connection.execute(query).all())
         return [TransitionRow(*row) for row in rows]
+
+    async def feed(self) -> str:
+        """Whose sequence it is; see `name_feed`."""
+        query = select(ALERT_EVENTS.c.text).where(ALERT_EVENTS.c.sequence == BEFORE_ALL)
+        return str(await self._read(lambda connection: connection.execute(query).scalar_one()))
 
     async def newest_sequence(self) -> int:
         """Of the feed; 0 before its first event."""

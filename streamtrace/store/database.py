@@ -23,7 +23,7 @@ from streamtrace.store.location import Location
 from streamtrace.store.outbox import OutboxWriter
 from streamtrace.store.postgres import Postgres
 from streamtrace.store.rows import ENDED, LEAVING, LIVE, Batch, CallRow, RowRefused
-from streamtrace.store.schema import CALLS, EVENTS, make_or_check
+from streamtrace.store.schema import CALLS, EVENTS, make_or_check, name_feed
 from streamtrace.store.sqlite import Sqlite
 from streamtrace.values import Leg
 
@@ -59,6 +59,7 @@ class Database:
                 if self._backend.alone:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")  # tables too are made as a whole
                 make_or_check(connection, str(location), alone=self._backend.alone)
+                name_feed(connection)
             self._backend.check(self._writer)
         except DBAPIError as error:
             explained = self._backend.explained(error)

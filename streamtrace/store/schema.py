@@ -6,6 +6,8 @@ has a version that every transition raises (`If-Match`), and transitions are onl
 
 from __future__ import annotations
 
+import secrets
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -95,6 +97,7 @@ ALERT_EVENTS = Table(
     Column("type", Text, nullable=False),
     Column("text", Text, nullable=False),
 )
+BEFORE_ALL = 0  # the cursor in front of the feed's first event; its row names the feed
 
 # What may be told to webhooks: which event, in the order in which they were kept. A number is never
 # used again, for cursors stay behind it.
@@ -145,6 +148,17 @@ def make_or_check(connection: Connection, name: str, *, alone: bool) -> None:
         )
     METADATA.create_all(connection)
     connection.execute(SCHEMA.insert(), {"version": VERSION})
+
+
+def name_feed(connection: Connection) -> None:
+    """Whose sequence the alerts' feed has, for as long as the database lives.
+
+    A row that is no event, where cursors begin: nobody is ever told it, and no table is changed.
+    """
+    there = ALERT_EVENTS.c.sequence == BEFORE_ALL
+    if connection.execute(select(ALERT_EVENTS.c.sequence).where(there)).first() is None:
+        named = {"sequence": BEFORE_ALL, "alert_id": "", "type": "feed"}
+        connection.execute(ALERT_EVENTS.insert(), named | {"text": secrets.token_hex(8)})
 
 
 def _check_version(connection: Connection, name: str) -> None:

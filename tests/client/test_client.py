@@ -8,7 +8,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from streamtrace.client import Backoff, CallsChanged, Client, Conflict, RequestRefused
+from streamtrace.client import (
+    Backoff,
+    CallsChanged,
+    Client,
+    Conflict,
+    FeedRestarted,
+    RequestRefused,
+)
 from streamtrace.events.alert_wire import AlertOpenedEvent, AlertUpdatedEvent
 from streamtrace.events.alerts import AlertState, Disposition
 from streamtrace.events.views import CallState
@@ -49,6 +56,7 @@ async def test_a_call_is_found_followed_and_told_as_it_came() -> None:
         assert [item.number for item in items] == list(range(1, len(items) + 1))
         rest = [item async for item in client.call_events(announced.id, after=items[1].sequence)]
         assert rest == items[2:]
+        assert [item async for item in client.call_events(announced.id, after=len(items))] == []
         page = await client.calls(state=CallState.ENDED, external_id="mine", limit=1)
         assert [call.id for call in page.calls] == [announced.id]
         view = await client.call(announced.id)
@@ -56,6 +64,42 @@ async def test_a_call_is_found_followed_and_told_as_it_came() -> None:
         assert view.legs[0].decision == scores[-1].data
         with pytest.raises(RequestRefused, match="no such call"):
             await anext(client.call_events("call_none"))
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "from the environment"])
+async def test_calls_are_announced_and_read_with_a_token_each(
+    is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest, token = "s3cret-token", "grace-may-read-this"
+    given: dict[str, str] = {"token": token, "ingest_token": ingest} if is_told else {}
+    people = {"grace": {"token": token, "role": "operator"}}
+    async with live_server(ingest_token=ingest, access_tokens=people) as url:
+        async with Client(url, token=token) as only_reader:
+            with pytest.raises(RequestRefused, match=r"ingest token.*401"):
+                await only_reader.announce("mine")
+        if not is_told:
+            monkeypatch.setenv("STREAMTRACE_TOKEN", token)
+            monkeypatch.setenv("STREAMTRACE_INGEST_TOKEN", ingest)
+        async with Client(url, **given) as client:
+            announced = await client.announce("mine")
+            assert (await client.call(announced.id)).state is CallState.ANNOUNCED
+            assert [call.id for call in (await anext(client.all_calls())).calls] == [announced.id]
+
+
+async def test_a_server_that_counts_anew_is_another_feed() -> None:
+    """Each time it starts without a database, however far it is."""
+    async with server() as client, ws(client.url, "/v1/ingest/pcm") as call:
+        await speak(call)
+        opened = await anext(client.alerts())
+        page = await client.list_alerts()
+    async with server() as client, ws(client.url, "/v1/ingest/pcm") as call:
+        await speak(call)
+        other = await anext(client.alerts())
+        assert isinstance(opened, AlertOpenedEvent)
+        assert isinstance(other, AlertOpenedEvent)
+        assert (opened.number, other.number) == (1, 1)
+        feed = client.alerts(after=opened.sequence, feed=page.feed)
+        assert [await anext(feed) for _ in range(2)] == [FeedRestarted(1), other]
 
 
 async def test_all_calls_as_they_change() -> None:

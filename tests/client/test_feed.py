@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from streamtrace.client import Backoff, Client, FeedRestarted, RequestRefused, Unreachable
+from streamtrace.client import (
+    AnswerUnreadable,
+    Backoff,
+    Client,
+    FeedRestarted,
+    RequestRefused,
+    Unreachable,
+)
 from streamtrace.demo.local_server import free_port
 from streamtrace.errors import CallFailed
 from tests.client.test_story import text
@@ -30,6 +39,8 @@ CALL = {
     "reason": "hung_up",
     "legs": [],
 }
+
+NOTHING_MORE: dict[str, object] = {"/v1/calls/c/events": {"events": [], "next": None}}
 
 Ending = Callable[[ServerConnection], Awaitable[None]]
 
@@ -72,7 +83,7 @@ async def test_a_call_is_followed_to_its_end_through_disconnects(ending: Ending)
 
 async def test_whoever_comes_behind_the_end_is_told_nothing() -> None:
     async with (
-        fake_server(close(1000), {"/v1/calls/c": CALL}) as url,
+        fake_server(close(1000), {"/v1/calls/c": CALL} | NOTHING_MORE) as url,
         Client(url, backoff=SOON) as client,
     ):
         assert [item async for item in client.call_events("c", after=f"{7:020d}")] == []
@@ -93,6 +104,73 @@ async def test_an_orderly_close_of_a_live_call_is_a_disconnect() -> None:
         Client(url, backoff=SOON) as client,
     ):
         assert [item.number async for item in client.call_events("c")] == [1, 2, 3]
+
+
+async def test_an_orderly_close_amid_an_ended_call_is_a_disconnect() -> None:
+    """A proxy says 1000 too; what was not told yet is still to come."""
+    cursors: list[int] = []
+
+    async def server(socket: ServerConnection) -> None:
+        cursors.append(asked_after(socket))
+        if len(cursors) == 3:
+            await socket.send(text(1, "call.ended.v1"))
+
+    rest = {"/v1/calls/c/events": {"events": [{"type": "call.mood.v1"}], "next": None}}
+    async with (
+        fake_server(server, {"/v1/calls/c": CALL} | rest) as url,
+        Client(url, backoff=SOON) as client,
+    ):
+        assert [item.number async for item in client.call_events("c")] == [1]
+    assert cursors == [0, 0, 0]
+
+
+class Proxy:
+    """Refuses the second and the third of each kind, requests and sockets alike."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.asked: Counter[tuple[str, bool]] = Counter()
+
+    def __call__(self, path: str, is_socket: bool) -> int | None:
+        self.asked[path, is_socket] += 1
+        return self.status if self.asked[path, is_socket] in (2, 3) else None
+
+
+async def one_more(socket: ServerConnection) -> None:
+    """An event a connection, closed in order; the third is the last of its call."""
+    after = asked_after(socket)
+    await socket.send(text(after + 1, "call.mood.v1" if after < 2 else "call.ended.v1"))
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+async def test_alerts_are_followed_past_a_proxy_that_refuses_for_a_while(status: int) -> None:
+    proxy = Proxy(status)
+    page = {"/v1/alerts": {"alerts": [], "next": None, "sequence": f"{9:020d}", "feed": "f"}}
+    async with (
+        fake_server(one_more, page, refuse=proxy) as url,
+        Client(url, backoff=SOON) as client,
+    ):
+        feed = client.alerts()
+        items = [await anext(feed) for _ in range(2)]
+        assert [isinstance(item, FeedRestarted) or item.id for item in items] == ["e1", "e2"]
+    assert proxy.asked == {("/v1/alerts", False): 6, ("/v1/alerts", True): 4}
+
+
+@pytest.mark.parametrize("status", [429, 502])
+async def test_a_call_is_followed_past_a_proxy_that_refuses_for_a_while(status: int) -> None:
+    """Asked whether a call is over, too, which whoever asks himself is told at once."""
+    proxy = Proxy(status)
+    live = {"/v1/calls/c": CALL | {"state": "live", "ended": None}}
+    async with (
+        fake_server(one_more, live, refuse=proxy) as url,
+        Client(url, backoff=SOON) as client,
+    ):
+        await client.call("c")
+        with pytest.raises(RequestRefused) as refused:
+            await client.call("c")
+        assert (refused.value.status, refused.value.is_passing) == (status, True)
+        assert [item.number async for item in client.call_events("c")] == [1, 2, 3]
+    assert proxy.asked == {("/v1/calls/c", False): 4, ("/v1/calls/c/events", True): 5}
 
 
 async def test_a_server_that_is_not_there_yet() -> None:
@@ -142,23 +220,44 @@ async def test_what_is_refused_is_not_tried_again() -> None:
     assert len(asked) == 1
 
 
-async def test_alerts_of_a_server_that_has_forgotten_them() -> None:
-    """It counts from 1 again: whoever waited behind 40 would wait for long."""
-    cursors: list[int] = []
+async def test_whoever_waits_for_the_next_try_is_told_when_the_client_goes() -> None:
+    late = Backoff(first_s=600, most_s=600)
+    async with Client(f"http://127.0.0.1:{free_port()}", backoff=late) as client:
+        feed = client.all_calls()
+        waiting = asyncio.create_task(anext(feed, None))
+        await asyncio.sleep(0.02)
+        assert "does not answer" in (feed.trouble or "")
+    assert await asyncio.wait_for(waiting, 5) is None
+
+
+async def test_an_error_is_the_end_of_a_feed() -> None:
+    """Nothing is skipped: what cannot be read, and then what follows it, does not come."""
+    gone = asyncio.Event()
 
     async def server(socket: ServerConnection) -> None:
-        cursors.append(asked_after(socket))
-        await socket.send(text(1, "alert.mood.v1"))
+        await socket.send("what?")
+        await socket.send(text(2))
+        await socket.wait_closed()
+        gone.set()
+
+    async with fake_server(server) as url, Client(url, backoff=SOON) as client:
+        feed = client.call_events("c")
+        with pytest.raises(AnswerUnreadable):
+            await anext(feed)
+        await asyncio.wait_for(gone.wait(), 5)
+        assert feed.is_closed
+        assert [item async for item in feed] == []
+
+
+async def test_a_frame_of_many_calls_with_long_names_is_taken() -> None:
+    calls = [CALL | {"id": f"c{n}", "line": "l" * 8_000} for n in range(200)]
+
+    async def server(socket: ServerConnection) -> None:
+        await socket.send(json.dumps({"calls": calls}))
         await socket.wait_closed()
 
-    page = {"/v1/alerts": {"alerts": [], "next": None, "sequence": f"{3:020d}"}}
-    async with fake_server(server, page) as url, Client(url, backoff=SOON) as client:
-        feed = client.alerts(after=40)
-        assert await anext(feed) == FeedRestarted(40)
-        item = await anext(feed)
-        assert not isinstance(item, FeedRestarted)
-        assert item.id == "e1"
-    assert cursors == [0]
+    async with fake_server(server) as url, Client(url, backoff=SOON) as client:
+        assert len((await anext(client.all_calls())).calls) == 200
 
 
 async def test_whoever_waits_is_told_when_the_client_goes() -> None:
@@ -175,9 +274,13 @@ async def test_whoever_waits_is_told_when_the_client_goes() -> None:
         assert await waiting is None
 
 
-def test_an_address_that_is_none() -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8080", "http://:80", "http://[::1", "http://a:b", "http://a:99999", "http://a:0"],
+)
+def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(CallFailed, match="no server address"):
-        Client("localhost:8080")
+        Client(url)
 
 
 def test_it_loads_no_engine() -> None:

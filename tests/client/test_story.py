@@ -68,6 +68,15 @@ def test_behind_a_restart_only_what_is_new_comes() -> None:
     assert [item.id for item in again if item] == ["e4"]
 
 
+def test_a_gap_behind_a_restart_is_another_one() -> None:
+    story = Story(read_call_item)
+    gap = text(3, "stream.gap.v1", **{"from": f"{1:020d}", "to": f"{3:020d}"})
+    assert isinstance(story.take(gap), StreamGapEvent)
+    assert story.take(gap) is None
+    story.restart()
+    assert isinstance(story.take(gap), StreamGapEvent)
+
+
 def test_what_it_remembers_is_bounded() -> None:
     story = Story(read_call_item)
     for number in range(1, MOST_IDS + 3):

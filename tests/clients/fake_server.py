@@ -14,12 +14,21 @@ Handler = Callable[[ServerConnection], Awaitable[None]]
 
 @asynccontextmanager
 async def fake_server(
-    handler: Handler, answers: dict[str, object] | None = None
+    handler: Handler,
+    answers: dict[str, object] | None = None,
+    *,
+    refuse: Callable[[str, bool], int | None] = lambda _path, _is_socket: None,
 ) -> AsyncIterator[str]:
-    """Yield the base URL; `answers` maps paths to what GET returns there."""
+    """Yield the base URL; `answers` maps paths to what GET returns there.
+
+    `refuse` says with which status a request is refused, if it is, as by a proxy.
+    """
 
     def answer(connection: ServerConnection, request: Request) -> Response | None:
         path = request.path.partition("?")[0]
+        status = refuse(path, "upgrade" in request.headers)
+        if status is not None:
+            return connection.respond(HTTPStatus(status), "no")
         if answers is None or path not in answers or "upgrade" in request.headers:
             return None
         return connection.respond(HTTPStatus.OK, json.dumps(answers[path]))

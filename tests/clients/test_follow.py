@@ -63,6 +63,20 @@ async def test_a_server_that_is_not_there_is_given_up():
         [event async for event in follow_events("http://127.0.0.1:9", "c", retry_s=0.001)]
 
 
+@pytest.mark.parametrize("junk", ["what?", "7", "[]", "{}"])
+async def test_a_server_that_is_another_one_is_given_up(junk: str):
+    """As behind a sign-in page of somebody else's."""
+
+    async def server(websocket: ServerConnection) -> None:
+        await websocket.send(junk)
+
+    async with fake_server(server, {"/v1/calls": junk}) as url:
+        with pytest.raises(CallFailed, match="not as StreamTrace does"):
+            await find_call(url, "CA1")
+        with pytest.raises(CallFailed, match="no event"):
+            [event async for event in follow_events(url, "call_1", retry_s=0.001)]
+
+
 async def test_a_call_that_never_appears():
     async def unused(websocket: ServerConnection) -> None: ...
 

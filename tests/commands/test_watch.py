@@ -7,23 +7,39 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
+from websockets.asyncio.server import ServerConnection
 
 from streamtrace.client import Backoff, Client
+from streamtrace.commands.watch import logged_in
+from streamtrace.commands.watch_follow import Following
+from streamtrace.commands.watch_picture import Picture
 from streamtrace.commands.watch_screen import Watch
+from streamtrace.events.alert_wire import feed_gap
 from streamtrace.events.alerts import AlertState, Disposition
 from tests.client.speaking import MILD, speak
+from tests.clients.fake_server import fake_server
 from tests.commands.cli import RunCli
 from tests.live_server import live_server
 from tests.server.peers import place_pcm, ws
 
 SERVER = {"alerts": MILD, "ring_ms": 60_000, "feed_interval_s": 0.05}
+LISTS: dict[str, object] = {
+    "/v1/calls": {"calls": [], "next": None},
+    "/v1/alerts": {"alerts": [], "next": None, "sequence": f"{0:020d}", "feed": "f"},
+}
+
+
+async def unheard(socket: ServerConnection) -> None:
+    """Whoever comes is refused before."""
 
 
 def texts(watch: Watch, table: str) -> list[list[str]]:
@@ -94,7 +110,7 @@ async def test_a_server_that_goes_leaves_a_banner_and_comes_back(tmp_path: objec
         pilot = await running.__aenter__()
         await until(pilot, lambda: texts(watch, "calls"))
         assert [len(row) for row in texts(watch, "calls")] == [3]
-        assert not watch.query_one("#trouble").display
+        await until(pilot, lambda: not watch.query_one("#trouble").display)  # alerts too
     await until(pilot, lambda: watch.query_one("#trouble").display)
     assert "STALE" in str(watch.query_one("#trouble", Static).render())
     assert texts(watch, "calls")  # what was known stays
@@ -144,6 +160,75 @@ async def test_one_call_is_followed_to_its_end(run_cli: RunCli) -> None:
         outcome = await asyncio.to_thread(run_cli, "watch", url, "--calls", "nobody")
     assert (outcome.code, outcome.out) == (1, "")
     assert "no such call" in outcome.err
+
+
+async def test_a_server_that_refuses_is_told_in_one_line(run_cli: RunCli) -> None:
+    """As one that was started anew and wants tokens now."""
+    async with fake_server(
+        unheard, LISTS, refuse=lambda _path, is_socket: 401 if is_socket else None
+    ) as url:
+        outcome = await asyncio.to_thread(run_cli, "watch", url)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == "streamtrace: the server said no (HTTP 401)\n"
+
+
+async def test_nothing_is_said_where_nobody_reads_any_more() -> None:
+    """As behind `head`, once it has what it wants."""
+    reading, writing = os.pipe()
+    async with live_server(**SERVER) as url:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "streamtrace", "watch", url),
+            stdout=writing,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        os.close(writing)
+        first = await asyncio.to_thread(os.read, reading, 1_000)
+        os.close(reading)
+        await place_pcm(url, "unseen")
+        _, said = await asyncio.wait_for(process.communicate(), 20)
+    assert json.loads(first) == {"calls": []}
+    assert (process.returncode, said) == (1, b"")
+
+
+async def test_a_user_without_a_name_needs_none_to_read(
+    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that runs as a number."""
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    assert logged_in() == "uid 54321"
+    async with live_server(**SERVER) as url:
+        events = await place_pcm(url, "mine")
+        outcome = await asyncio.to_thread(run_cli, "watch", url, "--calls", "mine")
+    assert (outcome.code, outcome.lines) == (0, events)
+
+
+async def test_the_picture_outlasts_a_list_that_is_refused_for_a_while() -> None:
+    """Behind a gap in the feed the list is asked, by then through a proxy that has no server."""
+    lists, shown = Counter[str](), asyncio.Event()
+
+    def refuse(path: str, is_socket: bool) -> int | None:
+        lists.update([] if is_socket else [path])
+        return 502 if path == "/v1/alerts" and not is_socket and lists[path] in (3, 4) else None
+
+    async def server(socket: ServerConnection) -> None:
+        if socket.request is not None and socket.request.path.startswith("/v1/alerts"):
+            await socket.send(feed_gap(first=1, last=3, time=datetime.now(UTC)).to_json())
+        await socket.wait_closed()
+
+    async with fake_server(server, LISTS, refuse=refuse) as url, Client(url) as client:
+        soon = Backoff(first_s=0.001, most_s=0.002)
+        note = lambda: shown.set() if lists["/v1/alerts"] == 5 else None  # noqa: E731
+        following = Following(client, Picture(), note, soon)
+        running = asyncio.create_task(following.run())
+        told = asyncio.create_task(shown.wait())
+        async with asyncio.timeout(20):
+            await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)
+        assert not running.done()
+        assert following.trouble is None
+        running.cancel()
+        await asyncio.wait([running])
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,20 @@ async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield given
 
 
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "memory"])
+async def test_whose_sequence_it_is_is_told(is_kept: bool, tmp_path: Path) -> None:
+    """The database's, or else each server has one of its own."""
+    where = database(tmp_path) if is_kept else "memory"
+    feeds: list[str] = []
+    for _ in range(2):
+        async with desk(where) as given:
+            feeds += [(await given.get("/v1/alerts", limit=n))["feed"] for n in (1, 2)]
+    assert all(feeds)
+    assert feeds[0] == feeds[1]
+    assert feeds[2] == feeds[3]
+    assert (feeds[0] == feeds[2]) is is_kept
+
+
 async def test_an_alert_is_told_with_its_evidence(server: Desk) -> None:
     alert_id = await server.alarming()
     answer = await server.client.get(f"/v1/alerts/{alert_id}")

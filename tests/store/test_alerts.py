@@ -126,6 +126,33 @@ async def test_alerts_go_with_their_call_and_readers_are_told_of_the_gap(
         }
 
 
+async def test_the_feed_has_a_name_for_as_long_as_its_database_lives(database_url: str) -> None:
+    """One from before it had any is given one; the row of it is no event."""
+    async with open_store(database_url) as store:
+        name = await store.alerts.feed()
+        assert await store.alerts.newest_sequence() == 0
+        await store.write(Batch([row("call_1", ENDED)], alerts=AlertRows([alert(1)])))
+        some = AlertRows(events=[event(1, 1), event(1, 2)], forget=(0, {}))
+        await store.write(Batch(alerts=some))
+    database = Database(locate(database_url))
+    try:
+        database.leave("call_1")
+        assert not database.delete_some("call_1", 200)
+    finally:
+        await asyncio.to_thread(database.close)
+    async with open_store(database_url) as store:
+        assert len(name) == 16
+        assert await store.alerts.feed() == name
+        assert [one.number for one in await store.alerts.events(0, 9, 9)] == [2]
+    engine = sqlalchemy.create_engine(locate(database_url).url)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("DELETE FROM alert_events WHERE sequence = 0"))
+    engine.dispose()
+    async with open_store(database_url) as store:
+        assert await store.alerts.feed() not in ("", name)
+        assert await store.alerts.newest_sequence() == 2
+
+
 async def test_a_database_from_before_alerts_takes_them(database_url: str) -> None:
     async with open_store(database_url) as store:
         await store.write(Batch([row("call_1", ENDED)]))

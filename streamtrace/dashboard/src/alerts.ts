@@ -66,7 +66,7 @@ export interface AuditEntry {
   note: string | null;
 }
 
-interface Page { alerts: Alert[]; next: string | null; sequence: string }
+interface Page { alerts: Alert[]; next: string | null; sequence: string; feed: string }
 
 export const DISPOSITIONS: Record<Disposition, string> = {
   true_positive: "Synthetic voice, harmful",
@@ -129,9 +129,10 @@ const listed = (states: AlertState[], after = ""): Promise<Page> => {
 /** Show what is open, then follow the feed from there for as long as the page is open. */
 export async function followAlerts(): Promise<void> {
   let sequence = "0";
+  let feed = ""; // whose sequence that is
   try {
     let page = await listed(OPEN);
-    sequence = page.sequence;
+    ({ sequence, feed } = page);
     put(...page.alerts);
     while (page.next) {
       page = await listed(OPEN, page.next);
@@ -163,7 +164,7 @@ export async function followAlerts(): Promise<void> {
       if (state !== "live" || !wasLost) return;
       wasLost = false;
       void listed(OPEN).then((page) => {
-        if (page.sequence >= sequence) return;
+        if (page.feed === feed && page.sequence >= sequence) return;
         stop(); // a server that has forgotten what it told: begin anew
         all.value = new Map();
         void followAlerts();
