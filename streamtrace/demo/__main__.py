@@ -34,7 +34,7 @@ def demo(
 ) -> None:
     """Start a server, place real calls to it and show their decisions as they come.
 
-    KEEP=1 leaves the server up; PROTOCOLS=all places one call over every protocol.
+    KEEP=1 leaves the server up, with calls going on; PROTOCOLS=all places one over every protocol.
     """
     routes = routes_named(os.environ.get("PROTOCOLS", ""))
     humans = [_recorded(seconds)] if mic else people([*(human or []), *(more or [])])

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from streamtrace.demo.report import SCORE, Progress, decision_line, print_table
 from streamtrace.errors import CallFailed
 
 FINAL_WITHIN_S = 15.0  # after hanging up
+AT_ONCE, PAUSE_S = 3, 2.0  # calls while the server is kept, and between two of a caller
 # What the demo's server is told beside its defaults: its few calls are taken however busy the
 # machine is. A way in that is off by default is opened here. The shipped policy stays quiet about
 # calls of a few seconds; the demo is to show an alert.
@@ -66,11 +68,11 @@ async def run_demo(
         if not decided:
             _say("the server's last lines:\n" + "\n".join(server.last_lines))
         if keep:
-            _say(f"the server stays up: open {server.url}/ (Ctrl-C ends it)")
+            _say(f"calls go on coming: open {server.url}/ (Ctrl-C ends it all)")
             _say(
                 f"alerts to work, under a milder policy than the shipped: {server.url}/?view=alerts"
             )
-            await asyncio.Event().wait()
+            await go_on_calling(server.url, calls)
     return 0 if decided else 1
 
 
@@ -100,6 +102,23 @@ async def _place(url: str, call: PlannedCall, external_id: str) -> None:
         codec=call.route.codec,
         external_id=external_id,
     )
+
+
+async def go_on_calling(url: str, calls: Sequence[PlannedCall]) -> None:
+    """A few at a time, until cancelled: whoever opens the page sees them live."""
+    callers = cycle(calls)
+
+    async def call_again(after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        while True:
+            call = next(callers)
+            with suppress(CallFailed):  # the page shows what became of it
+                await _place(url, call, new_external_id(call.route.protocol))
+            await asyncio.sleep(PAUSE_S)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(AT_ONCE):
+            group.create_task(call_again(number * PAUSE_S))
 
 
 async def _follow(url: str, external_id: str, progress: Progress, console: Console) -> None:

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from streamtrace.clients.endpoints import http_client
+from streamtrace.demo import run
+from streamtrace.demo.callers import synthetic_callers
+from streamtrace.demo.local_server import local_server
+from streamtrace.demo.plan import Route, plan_calls
 from tests.audio_files import speech_like, write_wav
 
 DEMO = [sys.executable, "-m", "streamtrace.demo"]
@@ -53,6 +58,25 @@ async def test_told_to_stop_it_leaves_no_server_behind(tmp_path: Path) -> None:
     assert await asyncio.wait_for(process.wait(), 30) == 130
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_while_the_server_is_kept_calls_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "PAUSE_S", 0.05)
+    callers = [caller.cut(0.3) for caller in synthetic_callers()[:2]]
+    routes = (Route("pcm", "l16", wants_human=False), Route("twilio", "pcmu", wants_human=False))
+    calls = plan_calls([], callers, routes)
+    async with local_server(settings=run.SERVER_SETTINGS) as server:
+        going_on = asyncio.create_task(run.go_on_calling(server.url, calls))
+        async with asyncio.timeout(30), http_client(server.url) as http:
+            while True:
+                listed = (await http.get(f"{server.url}/v1/calls")).json()["calls"]
+                if len(listed) > 2 * run.AT_ONCE:
+                    break
+                await asyncio.sleep(0.05)
+        going_on.cancel()
+        await asyncio.wait([going_on])
+        assert going_on.cancelled()
+    assert {call["protocol"] for call in listed} == {"pcm", "twilio"}
 
 
 def test_a_recording_that_cannot_be_used(tmp_path: Path) -> None:
