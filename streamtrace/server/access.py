@@ -98,7 +98,12 @@ def needed(method: str, path: str) -> Role | None:
 
 
 def _person(name: str, raw: object, where: str) -> tuple[bytes, Person]:
-    if not name.isprintable() or not 0 < len(name) <= MOST_NAME or name == POLICY:
+    if name == POLICY:
+        raise SettingsError(
+            f"{where}: the name is reserved, for what the policy itself does in the audit: "
+            "want another"
+        )
+    if not name.isprintable() or not 0 < len(name) <= MOST_NAME:
         raise SettingsError(f"{where}: want a name of {MOST_NAME} printable characters at most")
     if not isinstance(raw, Mapping):
         raise SettingsError(f"{where}: want a table with {', '.join(KEYS)}")

@@ -106,7 +106,7 @@ async def test_every_route_of_the_server_but_those_named_is_locked(locked: Desk)
         ({"ada": {"role": "viewer"}}, "ada.token: want printable"),
         ({"ada": {"token": "x" * 16, "role": "king"}}, "role='king': want viewer or operator"),
         ({"ada": {"token": "x" * 16, "colour": 1}}, "ada.colour: no such setting"),
-        ({"policy": {"token": "x" * 16}}, "want a name"),
+        ({"policy": {"token": "x" * 16}}, "the name is reserved"),
         ({"": {"token": "x" * 16}}, "want a name"),
         ({"a": {"token": "x" * 16}, "b": {"token": "x" * 16}}, "the same token"),
     ],
