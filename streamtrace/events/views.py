@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter
 
 from streamtrace.events.wire import AnyCloudEvent, CallScoreData
 from streamtrace.values import EndReason, Leg
@@ -66,11 +66,20 @@ class EventPage(BaseModel, frozen=True):
     next: str | None = Field(None, description="Ask with `after` this for newer ones.")
 
 
+def _printable(given: str) -> str:
+    if not given.isprintable():  # as every other way in asks for it
+        raise ValueError("want printable characters")
+    return given
+
+
+Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_printable)]
+
+
 class Announcement(BaseModel, frozen=True, extra="forbid"):
     """A call that is about to come; the ingest stream with this external id will be it."""
 
-    external_id: str = Field(min_length=1, max_length=256)
-    line: str | None = Field(None, min_length=1, max_length=256)
+    external_id: Name
+    line: Name | None = None
     protocol: Literal["audiosocket"] | None = Field(
         None, description="The only one it may come by; none: any."
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, Table, delete, func, select
 
 from streamtrace.events.alert_wire import feed_gap
 from streamtrace.events.log import WireEvent
-from streamtrace.store.rows import AlertRow, AlertRows, TransitionRow
+from streamtrace.store.rows import AlertRow, AlertRows, TransitionRow, plain
 from streamtrace.store.schema import ALERT_EVENTS, ALERT_TRANSITIONS, ALERTS, BEFORE_ALL
 from streamtrace.store.upsert import upsert
 
@@ -67,7 +67,7 @@ class AlertReader:
 
     async def find(self, alert_id: str) -> AlertRow | None:
         """One alert."""
-        found = await self._alerts(select(*ALERT_COLUMNS).where(ALERTS.c.id == alert_id))
+        found = await self._alerts(select(*ALERT_COLUMNS).where(ALERTS.c.id == plain(alert_id)))
         return found[0] if found else None
 
     async def newest_first(
@@ -77,11 +77,11 @@ class AlertReader:
         query = select(*ALERT_COLUMNS)
         for name, wanted in equal.items():
             if wanted is not None:
-                query = query.where(ALERTS.c[name] == wanted)
+                query = query.where(ALERTS.c[name] == plain(wanted))
         if states is not None:
             query = query.where(ALERTS.c.state.in_(states))
         if before is not None:
-            query = query.where(ALERTS.c.id < before)
+            query = query.where(ALERTS.c.id < plain(before))
         return await self._alerts(query.order_by(ALERTS.c.id.desc()).limit(limit))
 
     async def of_live_calls(self) -> list[AlertRow]:
@@ -93,7 +93,7 @@ class AlertReader:
         """All that was done to an alert, oldest first."""
         query = (
             select(*TRANSITION_COLUMNS)
-            .where(ALERT_TRANSITIONS.c.alert_id == alert_id)
+            .where(ALERT_TRANSITIONS.c.alert_id == plain(alert_id))
             .order_by(ALERT_TRANSITIONS.c.version)
         )
         rows = await self._read(lambda connection: connection.execute(query).all())

@@ -22,7 +22,7 @@ from streamtrace.store.alerts import AlertWriter
 from streamtrace.store.location import Location
 from streamtrace.store.outbox import OutboxWriter
 from streamtrace.store.postgres import Postgres
-from streamtrace.store.rows import ENDED, LEAVING, LIVE, Batch, CallRow, RowRefused
+from streamtrace.store.rows import ENDED, LEAVING, LIVE, Batch, CallRow, RowRefused, plain
 from streamtrace.store.schema import CALLS, EVENTS, make_or_check, name_feed
 from streamtrace.store.sqlite import Sqlite
 from streamtrace.values import Leg
@@ -168,16 +168,17 @@ class Database:
 
     def call(self, call_id: str) -> CallRow | None:
         """An ended call."""
-        found = self._calls(select(CALLS).where(CALLS.c.id == call_id, CALLS.c.state == ENDED))
+        is_it = CALLS.c.id == plain(call_id)
+        found = self._calls(select(CALLS).where(is_it, CALLS.c.state == ENDED))
         return found[0] if found else None
 
     def calls(self, *, external_id: str | None, before: str | None, limit: int) -> list[CallRow]:
         """Ended calls, newest first; `before` is the id of a newer one."""
         wanted = select(CALLS).where(CALLS.c.state == ENDED)
         if external_id is not None:
-            wanted = wanted.where(CALLS.c.external_id == external_id)
+            wanted = wanted.where(CALLS.c.external_id == plain(external_id))
         if before is not None:
-            wanted = wanted.where(CALLS.c.id < before)
+            wanted = wanted.where(CALLS.c.id < plain(before))
         return self._calls(wanted.order_by(CALLS.c.id.desc()).limit(limit))
 
     def live_calls(self) -> list[CallRow]:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from streamtrace.events.alert_wire import SUBJECT as ALERTS_FEED
 from streamtrace.events.log import WireEvent
-from streamtrace.store.rows import Batch
+from streamtrace.store.rows import Batch, plain
 from streamtrace.store.schema import ALERT_EVENTS, CALLS, EVENTS, OUTBOX, PARKED, WEBHOOKS
 from streamtrace.store.upsert import upsert
 from streamtrace.webhooks.endpoint import Endpoint
@@ -197,11 +197,11 @@ def _wants(endpoint: Endpoint) -> ColumnElement[bool]:
     wanted = OUTBOX.c.type.in_(endpoint.types)
     if endpoint.lines is None:
         return wanted
-    return and_(wanted, OUTBOX.c.line.in_(endpoint.lines))
+    return and_(wanted, OUTBOX.c.line.in_([plain(line) for line in endpoint.lines]))
 
 
 def _row(subject: str, event: WireEvent, line: str | None) -> dict[str, Any]:
-    return {"subject": subject, "sequence": event.number, "type": event.type, "line": line}
+    return {"subject": subject, "sequence": event.number, "type": event.type, "line": plain(line)}
 
 
 def _webhook(name: str, health: Health) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class CallRow:
 
     def values(self) -> dict[str, Any]:
         """For the statement. A far side's names may hold what no database takes as text."""
-        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+        return {name: plain(getattr(self, name)) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class AlertRow:
 
     def values(self) -> dict[str, Any]:
         """For the statement."""
-        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+        return {name: plain(getattr(self, name)) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class TransitionRow:
 
     def values(self) -> dict[str, Any]:
         """For the statement."""
-        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+        return {name: plain(getattr(self, name)) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,8 @@ def joined(changes: Sequence[AlertRows]) -> AlertRows:
     )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Text as every database takes it, to be written or looked for; anything else as it is."""
     if not isinstance(value, str):
         return value
     return value.encode("utf-8", "replace").decode().replace("\0", "?")

@@ -135,6 +135,19 @@ async def test_refusals_of_announcements_do_not_repeat_what_was_sent(shared_url:
             assert "+4930" not in answer.text
 
 
+@pytest.mark.parametrize("name", ["external_id", "line"])
+@pytest.mark.parametrize("text", ["sales\0", "a\x1b[2J", "a\nb", "\u202egro.live"])
+async def test_an_announcement_wants_names_that_can_be_printed(
+    name: str, text: str, shared_url: str
+) -> None:
+    async with http(shared_url) as client:
+        answer = await client.post("/v1/calls", json={"external_id": "print", name: text})
+        assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+        assert f"body.{name}" in answer.json()["detail"]
+        assert "printable" in answer.json()["detail"]
+        assert text not in answer.json()["detail"]
+
+
 async def test_a_body_that_is_too_large(shared_url: str) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(100):

@@ -80,6 +80,10 @@ async def test_alerts_are_found_and_what_is_written_again_replaces(database_url:
         assert await listed() == ["3", "2"]
         assert await listed("alert_3_caller") == ["2"]
         assert await listed(line="support") == ["2"]
+        # What no database takes as text is not there, which is no failure.
+        assert await listed("\0", line="\0") == []
+        assert await store.alerts.find("alert_\0") is None
+        assert await store.alerts.audit("alert_\0") == []
         # What was never shown is gone again.
         back = AlertRows([alert(1)], forget=(3, {"alert_1_caller": 1}))
         await store.write(Batch(alerts=back))

@@ -83,6 +83,10 @@ def test_names_that_no_database_takes_are_made_plain(database_url: str) -> None:
         assert database.call("call_1") == row(
             "call_1", ENDED, external_id="a?b?", line="\U0001f600"
         )
+        found = database.calls(external_id=odd.external_id, before=None, limit=9)
+        assert [one.id for one in found] == ["call_1"]
+        assert database.call("call_\0") is None  # not there, which is no failure
+        assert database.calls(external_id=None, before="\0", limit=9) == []
 
 
 def test_calls_are_found_newest_first(database_url: str) -> None:

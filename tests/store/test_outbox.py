@@ -24,6 +24,10 @@ ALL = Endpoint("all", "https://a.example", (), types=("call.score.v1", "call.end
 SALES = Endpoint("sales", "https://b.example", (), types=("call.ended.v1",), lines=("sales",))
 
 
+ALERT_TYPE = str(AlertUpdatedEvent.model_fields["type"].default)
+ALERT_OF_NUL = '{"data":{"line":"sales\\u0000"}}'
+
+
 def call(id: str, line: str | None = None) -> Batch:
     """A whole one."""
     said = [wire(event) for event in (started(1), partial(2), final(3), ended(4))]
@@ -60,6 +64,22 @@ async def test_finals_and_ends_wait_for_those_who_want_them(database_url: str) -
             Waiting(second, ended(4).to_json()),
             Waiting(999, None),
         ]
+
+
+async def test_a_line_that_no_database_takes_as_text_is_told_all_the_same(
+    database_url: str,
+) -> None:
+    line = "sales\0\ud800\x07"
+    async with open_store(database_url) as store:
+        wants = Endpoint("wants", "https://c.example", (), types=ALL.types, lines=(line,))
+        await store.outbox.begin([wants])
+        alert = AlertEventRow("alert_1", WireEvent(1, ALERT_TYPE, None, False, ALERT_OF_NUL))
+        await store.write(call("call_1", line))
+        assert len(await numbers(store.outbox, wants)) == 2
+        alerts = Endpoint("alerts", "https://d.example", ())
+        await store.outbox.begin([alerts])
+        await store.write(Batch(alerts=AlertRows(events=[alert])))
+        assert await said(store.outbox, alerts) == [ALERT_OF_NUL]
 
 
 async def test_accounts_outlive_the_server_and_numbers_are_never_used_again(
@@ -108,8 +128,7 @@ async def test_what_retention_lets_go_is_known_to_be_gone(database_url: str) -> 
 def alert_told(sequence: int, line: str, version: int = 1) -> AlertEventRow:
     """Of its text, what the outbox reads."""
     text = f'{{"id":"a-{version}","data":{{"line":"{line}"}}}}'
-    kind = str(AlertUpdatedEvent.model_fields["type"].default)
-    return AlertEventRow("alert_1", WireEvent(sequence, kind, None, False, text))
+    return AlertEventRow("alert_1", WireEvent(sequence, ALERT_TYPE, None, False, text))
 
 
 async def test_alerts_wait_by_their_line_and_what_was_never_shown_does_not(
