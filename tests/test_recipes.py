@@ -23,6 +23,11 @@ LINES = [
     for line in block.splitlines()
     if CALL in line
 ]
+# Of what Caddy logs of a request: queries and session paths, tokens in headers of any name
+# (X-Api-Key, X-Telnyx-Streaming-Auth-Token), and the secret URL of a session in Location.
+SECRETS = {"request>uri", "request>headers", "resp_headers"}
+CADDYFILE = (DEPLOY / "Caddyfile").read_text()
+CADDY_LOG = re.compile(r"^\tlog {\n((?:\t\t.*\n)*)\t}$", re.MULTILINE)
 
 
 @pytest.mark.parametrize(("page", "line"), LINES, ids=lambda value: str(value)[:60])
@@ -48,3 +53,13 @@ def test_a_line_that_is_wrong_would_be_found() -> None:
     with pytest.raises(Exception, match="smoke"):
         commands["call"].make_context("call", words)
     assert re.search("--protocol", " ".join(line for _, line in LINES))
+
+
+def test_no_log_of_the_proxy_holds_what_is_secret() -> None:
+    """Neither that of requests nor, in the global options, that of what fails on the way."""
+    options, site = re.split(r"^\{\$STREAMTRACE_DOMAIN} {$", CADDYFILE, flags=re.MULTILINE)
+    for part in (options, site):
+        [log] = CADDY_LOG.findall(part)
+        words = [line.split() for line in log.splitlines()]
+        assert ["format", "filter", "{"] in words
+        assert {name for name, *rest in words if rest == ["delete"]} >= SECRETS
