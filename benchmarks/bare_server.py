@@ -15,9 +15,10 @@ import signal
 import sys
 from contextlib import nullcontext
 
+from streamtrace.configuration import load_settings
 from streamtrace.server.listening import bind_audiosocket, listen
 from streamtrace.server.run import spare_what_is_loaded
-from streamtrace.settings import Settings, load_settings
+from streamtrace.settings import Settings
 
 
 async def serve(settings: Settings, *, drop: bool, accuse: bool) -> None:

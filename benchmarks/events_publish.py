@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.event_loop import run as run_loop
 from benchmarks.report import Measured, Report, as_markdown, load_average, ratio_of
+from streamtrace.configuration import load_settings
 from streamtrace.encoder.bundle import load_bundle
 from streamtrace.engine import SystemClock
 from streamtrace.events.events import CallMedia, CallScore, CallStarted, Event
@@ -30,7 +31,6 @@ from streamtrace.server.exhibit_desk import ExhibitDesk
 from streamtrace.server.live_call import LiveCall
 from streamtrace.server.registry import Registry
 from streamtrace.session import CallSession
-from streamtrace.settings import load_settings
 from streamtrace.sinks.channel import EventChannel
 from streamtrace.store.journal import Journal
 from streamtrace.store.store import open_store

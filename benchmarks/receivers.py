@@ -26,8 +26,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamtrace.audio.g711 import decode_mulaw
+from streamtrace.configuration import load_settings
 from streamtrace.ice_hosts import LOOPBACK_HOSTS, offer_hosts
-from streamtrace.settings import load_settings
 from streamtrace.values import Float32s
 
 # Hears one message of a protocol.

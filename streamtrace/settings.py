@@ -5,45 +5,26 @@ Every setting NAME is the environment variable STREAMTRACE_NAME and the TOML key
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import tomllib
 from base64 import b64decode
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    Field,
-    SecretStr,
-    ValidationError,
-    field_serializer,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError as SourceError,
     TomlConfigSettingsSource,
 )
 
-from streamtrace.errors import SettingsError
-
 PREFIX = "STREAMTRACE_"
-OF_CLIENTS = {"STREAMTRACE_TOKEN"}  # what `call`, `watch` and `streamtrace.client` bring
 FILE = Path("streamtrace.toml")
 ICE_URL = r"^(stuns?|turns?):[!-~]+$"
 HEADER_TEXT = r"^[ -~]+$"
 DATABASE = re.compile(r"memory|sqlite|sqlite:///.+|postgresql(\+\w+)?://.+")
-PASSWORD = re.compile(r"(//[^:/@]*):.*@")
-QUERY = re.compile(r"\?.*")
-MASK = "**********"
-WITH_SECRETS = ("webhooks", "access_tokens")  # whose values no complaint may repeat
+SEALING_KEY = "want 32 bytes in base64 (`openssl rand -base64 32`)"
 MEMORY = "memory"  # the database that is none
 
 
@@ -252,55 +233,34 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _tls_is_a_pair(self) -> Self:
+    def _keys_agree(self) -> Self:
+        """Raises `ValueError` about all of them: a complaint about one would repeat its value."""
         if (self.tls_cert is None) != (self.tls_key is None):
-            given, missing = (
-                ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
-            )
+            pair = ("tls_cert", "tls_key")
+            given, missing = pair if self.tls_key is None else pair[::-1]
             raise ValueError(f"{given} is set without {missing}: want both or neither")
-        return self
-
-    @model_validator(mode="after")  # about all of them, for a complaint about one repeats its value
-    def _audiohook_secrets_are_base64(self) -> Self:
         for key, secret in self.audiohook_keys.items():
-            try:
-                b64decode(secret.get_secret_value(), validate=True)
-            except ValueError:
-                raise ValueError(f"audiohook_keys: the secret of {key!r} is not base64") from None
-        return self
-
-    @model_validator(mode="after")  # as above
-    def _clips_can_be_sealed(self) -> Self:
+            if _decoded(secret) is None:
+                raise ValueError(f"audiohook_keys: the secret of {key!r} is not base64")
         if self.evidence_key is not None and self.sealing_key is None:
-            raise ValueError("evidence_key: want 32 bytes in base64 (`openssl rand -base64 32`)")
+            raise ValueError(f"evidence_key: {SEALING_KEY}")
         if self.evidence_clips and self.evidence_key is None:
-            raise ValueError(
-                "evidence_clips is set without evidence_key: want 32 bytes in base64 "
-                "(`openssl rand -base64 32`)"
-            )
+            raise ValueError(f"evidence_clips is set without evidence_key: {SEALING_KEY}")
         if self.evidence_clips and self.database == MEMORY:
             raise ValueError(
                 "evidence_clips is set with database=memory: who plays a clip could not be audited"
             )
-        return self
-
-    @property
-    def sealing_key(self) -> bytes | None:
-        """`evidence_key` as bytes; None where it is none."""
-        given = self.evidence_key.get_secret_value() if self.evidence_key else ""
-        try:
-            key = b64decode(given, validate=True)
-        except ValueError:
-            return None
-        return key if len(key) == 32 else None
-
-    @model_validator(mode="after")
-    def _turn_login_is_a_pair(self) -> Self:
         if (self.ice_username is None) != (self.ice_credential is None):
             raise ValueError("ice_username and ice_credential: want both or neither")
-        secret = self.ice_credential.get_secret_value() if self.ice_credential else "x"
-        if not (secret.isascii() and secret.isprintable() and secret):
+        credential = self.ice_credential.get_secret_value() if self.ice_credential else "x"
+        if not (credential.isascii() and credential.isprintable() and credential):
             raise ValueError("ice_credential: want printable ASCII")
+        if self.twilio_auth_token is not None and self.public_url is None:
+            raise ValueError(
+                "twilio_auth_token is set without public_url: signatures cover the public address"
+            )
+        if not DATABASE.fullmatch(self.database):  # it may hold a password
+            raise ValueError("database: want sqlite, sqlite:///FILE, postgresql://… or memory")
         return self
 
     @field_validator("public_url")
@@ -311,35 +271,11 @@ class Settings(BaseSettings):
             raise ValueError("want https://HOST, as platforms are told it")
         return given
 
-    @model_validator(mode="after")
-    def _signatures_cover_an_address(self) -> Self:
-        if self.twilio_auth_token is not None and self.public_url is None:
-            raise ValueError(
-                "twilio_auth_token is set without public_url: signatures cover the public address"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _database_is_known(self) -> Self:
-        # Not about one key, or the message would repeat its value, which may hold a password.
-        if not DATABASE.fullmatch(self.database):
-            raise ValueError("database: want sqlite, sqlite:///FILE, postgresql://… or memory")
-        return self
-
-    @field_serializer("database", when_used="json")
-    def _database_without_password(self, database: str) -> str:
-        return PASSWORD.sub(r"\1:***@", database)
-
-    @field_serializer("webhooks", when_used="json")
-    def _webhooks_without_secrets(self, webhooks: dict[str, Any]) -> dict[str, Any]:
-        return {name: _masked(own) for name, own in webhooks.items()}
-
-    @field_serializer("access_tokens", when_used="json")
-    def _access_without_tokens(self, access_tokens: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: {**cast("dict[str, Any]", own), "token": MASK} if isinstance(own, dict) else MASK
-            for name, own in access_tokens.items()
-        }
+    @property
+    def sealing_key(self) -> bytes | None:
+        """`evidence_key` as bytes; None where it is none."""
+        key = None if self.evidence_key is None else _decoded(self.evidence_key)
+        return key if key is not None and len(key) == 32 else None
 
     @classmethod
     def settings_customise_sources(
@@ -354,66 +290,9 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
-def load_settings(**overrides: Any) -> Settings:
-    """The settings in force; `overrides` come from the command line, None leaves a key alone."""
-    given = {key: value for key, value in overrides.items() if value is not None}
+def _decoded(secret: SecretStr) -> bytes | None:
+    """From base64; None where it is none."""
     try:
-        return Settings(**given)
-    except ValidationError as cause:
-        raise SettingsError("; ".join(_complaint(error) for error in cause.errors())) from None
-    except SourceError as cause:
-        raise SettingsError(f"{cause}: lists are written as JSON") from None
-    except tomllib.TOMLDecodeError as cause:
-        raise SettingsError(f"{FILE} is not TOML: {cause}") from None
-    except OSError as cause:
-        raise SettingsError(f"{FILE} cannot be read: {cause.strerror}") from None
-
-
-def shown(settings: Settings) -> dict[str, Any]:
-    """Every key and its value as plain JSON; secrets are masked by their type."""
-    return settings.model_dump(mode="json")
-
-
-def handed_on(settings: Settings) -> dict[str, Any]:
-    """Every key and its value, secrets too, for a process of ours; to be shown to nobody."""
-    return json.loads(json.dumps(dict(settings), default=_plain))
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of `streamtrace.toml`."""
-    return Settings.model_json_schema()
-
-
-def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Variables with our prefix that name no setting: most likely misspelt."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | OF_CLIENTS
-    return sorted(
-        name for name in environment if name.upper().startswith(PREFIX) and name not in known
-    )
-
-
-def _masked(webhook: Any) -> Any:
-    """A query, too, may be a secret."""
-    if not isinstance(webhook, dict):
-        return MASK
-    table = cast("dict[str, Any]", webhook)
-    secret = {key: MASK for key in table if key.startswith("secret")}
-    return table | secret | {"url": QUERY.sub("?…", str(table.get("url")))}
-
-
-def _plain(value: object) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-
-
-def _complaint(error: ErrorDetails) -> str:
-    """One error of pydantic as `key=value: rule`."""
-    location: tuple[int | str, ...] = error["loc"]
-    key = ".".join(str(part) for part in location)
-    if error["type"] == "extra_forbidden":
-        return f"{key}: no such setting; `streamtrace config schema` lists all"
-    rule = error["msg"].removeprefix("Value error, ")
-    if location[:1] and location[0] in WITH_SECRETS:
-        return f"{key}: {rule[0].lower()}{rule[1:]}"
-    if not key:  # a rule about several settings
-        return rule
-    return f"{key}={json.dumps(error['input'], default=str)}: {rule[0].lower()}{rule[1:]}"
+        return b64decode(secret.get_secret_value(), validate=True)
+    except ValueError:
+        return None

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from streamtrace.errors import SettingsError
-from streamtrace.settings import (
-    Settings,
+from streamtrace.configuration import (
     handed_on,
     load_settings,
     schema,
     shown,
     unknown_variables,
 )
+from streamtrace.errors import SettingsError
+from streamtrace.settings import Settings
 
 
 @pytest.fixture(autouse=True)

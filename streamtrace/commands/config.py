@@ -6,8 +6,13 @@ import json
 import sys
 
 from streamtrace.alerts.policy import AlertPolicies
+from streamtrace.configuration import (
+    load_settings,
+    schema as settings_schema,
+    shown,
+    unknown_variables,
+)
 from streamtrace.server.access import Tokens
-from streamtrace.settings import load_settings, schema as settings_schema, shown, unknown_variables
 from streamtrace.webhooks.endpoint import Receivers
 
 

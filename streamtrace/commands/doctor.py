@@ -80,8 +80,8 @@ def cuda() -> Finding:
 
 def backend() -> Finding:
     """What would step the encoder under the settings in force."""
+    from streamtrace.configuration import load_settings
     from streamtrace.encoder.backend import choose_backend
-    from streamtrace.settings import load_settings
 
     try:
         settings = load_settings()
@@ -131,7 +131,7 @@ def ffmpeg() -> Finding:
 
 def listening_port() -> Finding:
     """Whether `streamtrace serve` could listen where the settings say."""
-    from streamtrace.settings import load_settings
+    from streamtrace.configuration import load_settings
 
     try:
         settings = load_settings()
@@ -155,7 +155,7 @@ def listening_port() -> Finding:
 
 def ingest_processes() -> Finding:
     """Whether calls can be taken in by as many processes as the settings say."""
-    from streamtrace.settings import load_settings
+    from streamtrace.configuration import load_settings
     from streamtrace.workers.run import check_platform
 
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streamtrace.settings import load_settings
+from streamtrace.configuration import load_settings
 
 
 def run(

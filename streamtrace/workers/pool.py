@@ -13,9 +13,9 @@ from typing import Any, Self
 import structlog
 
 import streamtrace
+from streamtrace.configuration import handed_on
 from streamtrace.errors import StreamTraceError
 from streamtrace.server.state import ServerState
-from streamtrace.settings import handed_on
 from streamtrace.workers.channels import WorkerChannels
 from streamtrace.workers.control import FROM_WORKER, MOST_LINE_BYTES, Hello, Link, Stop
 from streamtrace.workers.pipes import EngineEnds, lay_pipes

@@ -313,7 +313,8 @@ async def refusal(url: str, path: str, headers: dict[str, str]) -> int:
 
 
 def test_config_shows_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from streamtrace.settings import Settings, shown
+    from streamtrace.configuration import shown
+    from streamtrace.settings import Settings
 
     monkeypatch.chdir(tmp_path)
     assert ADA not in str(shown(Settings(access_tokens=TOKENS)))

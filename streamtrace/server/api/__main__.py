@@ -17,10 +17,10 @@ COMMITTED = Path(__file__).parents[3] / "deploy" / "api"
 
 def described() -> FastAPI:
     """The server's application, of which only the routes are looked at: no engine runs."""
+    from streamtrace.configuration import load_settings
     from streamtrace.engine import Engine
     from streamtrace.server.app import create_app
     from streamtrace.server.state import ServerState
-    from streamtrace.settings import load_settings
 
     return create_app(ServerState(load_settings(), Engine()))
 
