@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -20,7 +20,7 @@ OF_CLIENTS = {"STREAMTRACE_TOKEN"}  # what `call`, `watch` and `streamtrace.clie
 PASSWORD = re.compile(r"(//[^:/@]*):.*@")
 QUERY = re.compile(r"\?.*")
 MASK = "**********"
-WITH_SECRETS = ("webhooks", "access_tokens")  # whose values no complaint may repeat
+TO_BE_SEEN = ("url", "events", "lines", "enabled", "role")  # of webhooks and access tokens
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -34,17 +34,23 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"{cause}: lists are written as JSON") from None
     except tomllib.TOMLDecodeError as cause:
         raise SettingsError(f"{FILE} is not TOML: {cause}") from None
+    except UnicodeDecodeError:  # it would quote the whole file
+        raise SettingsError(f"{FILE} is not TOML: it is not UTF-8") from None
     except OSError as cause:
         raise SettingsError(f"{FILE} cannot be read: {cause.strerror}") from None
 
 
 def shown(settings: Settings) -> dict[str, Any]:
-    """Every key and its value as plain JSON; secrets are masked, by their type or by their key."""
+    """Every key and its value as plain JSON; secrets are masked, and what might be one."""
     whole = settings.model_dump(mode="json")
     masked = {
-        "database": PASSWORD.sub(r"\1:***@", settings.database),
+        "database": QUERY.sub("?…", PASSWORD.sub(r"\1:***@", settings.database)),
+        "audiohook_keys": {  # who has none but the key has it for a secret
+            f"key {number}": MASK if secret.get_secret_value() else ""
+            for number, secret in enumerate(settings.audiohook_keys.values(), 1)
+        },
         "webhooks": {name: _masked(own) for name, own in settings.webhooks.items()},
-        "access_tokens": {name: _unnamed(own) for name, own in settings.access_tokens.items()},
+        "access_tokens": {name: _masked(own) for name, own in settings.access_tokens.items()},
     }
     return whole | masked
 
@@ -67,17 +73,14 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
     )
 
 
-def _unnamed(token: Any) -> Any:
-    return {**cast("dict[str, Any]", token), "token": MASK} if isinstance(token, dict) else MASK
-
-
-def _masked(webhook: Any) -> Any:
-    """A query, too, may be a secret."""
-    if not isinstance(webhook, dict):
+def _masked(table: Any) -> Any:
+    """All but what is no secret, for a misspelt key may be one's; a query, too, may be one."""
+    if not isinstance(table, dict):
         return MASK
-    table = cast("dict[str, Any]", webhook)
-    secret = {key: MASK for key in table if key.startswith("secret")}
-    return table | secret | {"url": QUERY.sub("?…", str(table.get("url")))}
+    return {
+        key: MASK if key not in TO_BE_SEEN else QUERY.sub("?…", value) if key == "url" else value
+        for key, value in cast("dict[str, Any]", table).items()
+    }
 
 
 def _plain(value: object) -> str:
@@ -85,14 +88,25 @@ def _plain(value: object) -> str:
 
 
 def _complaint(error: ErrorDetails) -> str:
-    """One error of pydantic as `key=value: rule`."""
+    """One error of pydantic as `key=value: rule`, or without the value where it is a secret."""
     location: tuple[int | str, ...] = error["loc"]
     key = ".".join(str(part) for part in location)
     if error["type"] == "extra_forbidden":
         return f"{key}: no such setting; `streamtrace config schema` lists all"
     rule = error["msg"].removeprefix("Value error, ")
-    if location[:1] and location[0] in WITH_SECRETS:
-        return f"{key}: {rule[0].lower()}{rule[1:]}"
     if not key:  # a rule about several settings
         return rule
-    return f"{key}={json.dumps(error['input'], default=str)}: {rule[0].lower()}{rule[1:]}"
+    rule = f"{rule[0].lower()}{rule[1:]}"
+    if (name := str(location[0])) in WITH_SECRETS:
+        return f"{name}: {rule}"
+    return f"{key}={json.dumps(error['input'], default=str)}: {rule}"
+
+
+def _holds_secrets(annotation: object) -> bool:
+    return annotation is SecretStr or any(map(_holds_secrets, get_args(annotation)))
+
+
+# Whose values no complaint may repeat, nor the keys inside them.
+WITH_SECRETS = {"webhooks", "access_tokens", "database"} | {
+    name for name, field in Settings.model_fields.items() if _holds_secrets(field.annotation)
+}

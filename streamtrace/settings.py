@@ -239,9 +239,9 @@ class Settings(BaseSettings):
             pair = ("tls_cert", "tls_key")
             given, missing = pair if self.tls_key is None else pair[::-1]
             raise ValueError(f"{given} is set without {missing}: want both or neither")
-        for key, secret in self.audiohook_keys.items():
+        for number, secret in enumerate(self.audiohook_keys.values(), 1):
             if _decoded(secret) is None:
-                raise ValueError(f"audiohook_keys: the secret of {key!r} is not base64")
+                raise ValueError(f"audiohook_keys: the secret of key {number} is not base64")
         if self.evidence_key is not None and self.sealing_key is None:
             raise ValueError(f"evidence_key: {SEALING_KEY}")
         if self.evidence_clips and self.evidence_key is None:

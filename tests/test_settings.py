@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from streamtrace.configuration import (
+    MASK,
     handed_on,
     load_settings,
     schema,
@@ -128,9 +129,81 @@ def test_secrets_are_shown_to_nobody_and_handed_on_to_our_own_processes(
 
 def test_a_secret_that_is_not_base64_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMTRACE_AUDIOHOOK_KEYS", '{"key": "not/base64!"}')
-    with pytest.raises(SettingsError, match="the secret of 'key' is not base64") as error:
+    with pytest.raises(SettingsError, match="the secret of key 1 is not base64") as error:
         load_settings()
     assert "not/base64!" not in str(error.value)
+    assert "'key'" not in str(error.value)  # which may be all that its bearer brings
+
+
+WRONG_SECRETS = [
+    ("ingest_token", "s3cr3t"),
+    ("twilio_auth_token", "s3cr3t"),
+    ("evidence_key", "s3cr3t"),
+    ("ice_credential", "s3cr3t\n"),
+    ("audiohook_keys", {"s3cr3t": "s3cr3t"}),
+    ("audiohook_keys", {"s3cr3t": ["s3cr3t"]}),
+    ("audiohook_keys", ["s3cr3t"]),
+    ("access_tokens", ["s3cr3t"]),
+    ("webhooks", ["s3cr3t"]),
+    ("database", "mysql://u:s3cr3t@h/d"),
+]
+IN_A_LIST = [
+    *((name, ["s3cr3t"]) for name in ("ingest_token", "twilio_auth_token", "evidence_key")),
+    *((name, ["s3cr3t"]) for name in ("ice_credential", "database")),
+]
+
+
+@pytest.mark.parametrize(("name", "wrong"), WRONG_SECRETS + IN_A_LIST)
+def test_no_complaint_about_the_file_repeats_a_secret(
+    name: str, wrong: object, empty_folder: Path
+) -> None:
+    written = json.dumps(wrong).replace('": ', '" = ')
+    rest = 'ice_username = "u"\n' if name == "ice_credential" else ""
+    (empty_folder / "streamtrace.toml").write_text(f"{rest}{name} = {written}\n")
+    assert_complains_of(name)
+
+
+@pytest.mark.parametrize(("name", "wrong"), WRONG_SECRETS)
+def test_no_complaint_about_the_environment_repeats_a_secret(
+    name: str, wrong: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = wrong if isinstance(wrong, str) else json.dumps(wrong)
+    monkeypatch.setenv(f"STREAMTRACE_{name.upper()}", given)
+    if name == "ice_credential":
+        monkeypatch.setenv("STREAMTRACE_ICE_USERNAME", "u")
+    assert_complains_of(name)
+
+
+def assert_complains_of(name: str) -> None:
+    with pytest.raises(SettingsError, match=name) as error:
+        load_settings()
+    assert "s3cr3t" not in str(error.value)
+
+
+def test_every_secret_was_tried() -> None:
+    masked = {name for name, about in schema()["properties"].items() if "password" in str(about)}
+    assert masked | {"access_tokens", "webhooks", "database"} == {name for name, _ in WRONG_SECRETS}
+
+
+def test_a_file_that_is_not_utf_8(empty_folder: Path) -> None:
+    (empty_folder / "streamtrace.toml").write_bytes(b'ingest_token = "s3cr3t\xff"\n')
+    with pytest.raises(SettingsError, match="not UTF-8"):
+        load_settings()
+
+
+def test_what_might_be_a_secret_is_not_shown() -> None:
+    settings = load_settings(
+        database="postgresql://u:hunter2@h/d?password=hunter2",
+        audiohook_keys={"hunter2-bare": SecretStr(""), "hunter2": SecretStr(SECRET)},
+        access_tokens={"ada": {"tokne": "hunter2", "role": "viewer"}, "bob": "hunter2"},
+        webhooks={"siem": {"sercet": "hunter2", "lines": ["sales"]}},
+    )
+    told = shown(settings)
+    assert "hunter2" not in str(told)
+    assert told["database"] == "postgresql://u:***@h/d?…"
+    assert told["audiohook_keys"] == {"key 1": "", "key 2": MASK}
+    assert told["access_tokens"] == {"ada": {"tokne": MASK, "role": "viewer"}, "bob": MASK}
+    assert told["webhooks"] == {"siem": {"sercet": MASK, "lines": ["sales"]}}
 
 
 @pytest.mark.parametrize(

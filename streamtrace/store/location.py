@@ -24,7 +24,9 @@ class Location:
 
     def __str__(self) -> str:
         """As messages name it; a password is never in it."""
-        return str(self.file) if self.file else self.url.render_as_string(hide_password=True)
+        if self.file:
+            return str(self.file)
+        return self.url.set(query={}).render_as_string(hide_password=True)  # it may be in there
 
 
 def locate(database: str) -> Location:

@@ -109,3 +109,5 @@ async def test_what_names_no_database(database: str, words: str) -> None:
 
 def test_a_password_is_not_told() -> None:
     assert str(locate("postgresql://me:secret@host/name")).endswith("me:***@host/name")
+    told = str(locate("postgresql://me@host/name?password=secret&sslmode=require"))
+    assert told.endswith("me@host/name")
