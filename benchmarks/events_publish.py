@@ -57,7 +57,7 @@ class Publisher:
         metrics = Metrics(version="0", model="none")
         clock, settings = SystemClock(), load_settings(database="memory")
         desk = AlertDesk(settings, None, None, clock)
-        exhibits = ExhibitDesk(settings, Registry(0), desk, clock)
+        exhibits = ExhibitDesk(settings, Registry(0), desk, metrics, clock)
         self._sequences = [0] * CALLS
         self._calls = [
             LiveCall(

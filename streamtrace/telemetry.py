@@ -111,6 +111,11 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.evidence_overdue = Gauge(
+            "streamtrace_evidence_overdue",
+            "Sealed files that should be erased, or cannot be read to tell, and stay.",
+            registry=registry,
+        )
         self.alert_changes = Counter(
             "streamtrace_alert_changes",
             "What was done to alerts, by people and by policy.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -15,18 +16,24 @@ log = structlog.get_logger()
 
 SWEEP_S = 30.0
 MOST_WAITING = 32  # files; half a megabyte each
+MOST_NAMED = 8  # files in a line of the log
 
 
 class EvidenceKeeper:
     """One task writes and erases; of a file that is to be written twice the newer is.
 
     A disk that takes no more costs the clip, not the alert: `problem` says so until one is kept.
+    What cannot be erased keeps nothing else from it: `overdue` says so until all of it is gone.
     """
 
-    def __init__(self, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, vault: Vault, clock: Clock, count_overdue: Callable[[int], None] = lambda _files: None
+    ) -> None:
         self.problem: str | None = None
+        self.overdue: str | None = None
         self._vault = vault
         self._clock = clock
+        self._count_overdue = count_overdue
         self._waiting: dict[str, tuple[bytes, datetime]] = {}
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -67,29 +74,47 @@ class EvidenceKeeper:
     async def sweep(self) -> None:
         """Erase what has expired by now."""
         async with self._turn:
-            try:
-                gone = await asyncio.to_thread(self._vault.expire, self._clock.utc())
-            except OSError as cause:
-                self._failed(f"{self._vault.folder}: {cause.strerror}")
-                return
-        if gone:
-            log.info("evidence expired and was erased", files=gone)
+            swept = await asyncio.to_thread(self._vault.expire, self._clock.utc())
+        if swept.gone:
+            log.info("evidence expired and was erased", files=swept.gone)
+        self._count_overdue(len(swept.stays))
+        self._stays(swept.stays)
 
     async def run(self) -> None:
         """Until cancelled; what expired while no server ran goes first."""
-        while True:
-            await self.sweep()
-            until_s = self._clock.now() + SWEEP_S
-            while (left_s := until_s - self._clock.now()) > 0:
-                try:
-                    async with asyncio.timeout(left_s):
-                        await self._wake.wait()
-                except TimeoutError:
-                    break
-                self._wake.clear()
-                await self.flushed()
+        try:
+            while True:
+                await self.sweep()
+                await self._write_until(self._clock.now() + SWEEP_S)
+        except Exception:  # none is known; health must not call it well
+            self.overdue = "nothing is erased any more, the log says why: restart this server"
+            raise
+
+    async def _write_until(self, until_s: float) -> None:
+        while (left_s := until_s - self._clock.now()) > 0:
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                break
+            self._wake.clear()
+            await self.flushed()
 
     def _failed(self, problem: str) -> None:
         if self.problem is None:  # once
             log.error("evidence cannot be kept: alerts have no clips", problem=problem)
         self.problem = problem
+
+    def _stays(self, files: Sequence[str]) -> None:
+        before = self.overdue
+        self.overdue = None
+        if files:
+            count = f"{len(files)} files" if len(files) > 1 else "a file"
+            self.overdue = f"{self._vault.folder}: {count} cannot be erased in time ({files[0]})"
+        if self.overdue == before:  # said already
+            return
+        if files:
+            some = list(files[:MOST_NAMED])
+            log.error("evidence cannot be erased: it stays", files=len(files), some=some)
+        else:
+            log.info("evidence that stayed is gone")

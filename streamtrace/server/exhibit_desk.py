@@ -17,6 +17,7 @@ from streamtrace.server.alert_desk import AlertDesk
 from streamtrace.server.call_exhibits import CLIP, SPECTROGRAM, CallExhibits, shown_of
 from streamtrace.server.registry import Registry
 from streamtrace.settings import MEMORY, Settings
+from streamtrace.telemetry import Metrics
 from streamtrace.values import Leg
 
 if TYPE_CHECKING:  # a server that keeps nothing loads neither database nor ciphers
@@ -29,9 +30,14 @@ class ExhibitDesk:
     """One for all calls."""
 
     def __init__(
-        self, settings: Settings, registry: Registry, alerts: AlertDesk, clock: Clock
+        self,
+        settings: Settings,
+        registry: Registry,
+        alerts: AlertDesk,
+        metrics: Metrics,
+        clock: Clock,
     ) -> None:
-        self.keeper = _keeper(settings, clock)  # None: nothing is kept, and nothing was
+        self.keeper = _keeper(settings, metrics, clock)  # None: nothing is kept, and nothing was
         self.keeps_clips = settings.evidence_clips
         self._spectrograph = Spectrograph() if settings.evidence_spectrogram else None
         self._retention = timedelta(hours=settings.evidence_retention_hours)
@@ -98,14 +104,15 @@ class ExhibitDesk:
         return None if played is None else Clip.unpacked(packed)
 
 
-def _keeper(settings: Settings, clock: Clock) -> EvidenceKeeper | None:
+def _keeper(settings: Settings, metrics: Metrics, clock: Clock) -> EvidenceKeeper | None:
     if settings.database == MEMORY:
         return None
     from streamtrace.server.evidence_keeper import EvidenceKeeper
     from streamtrace.store.vault import Vault
 
     folder = settings.evidence_folder or _beside_database(settings.database)
-    return EvidenceKeeper(Vault(folder, settings.sealing_key), clock)
+    vault = Vault(folder, settings.sealing_key)
+    return EvidenceKeeper(vault, clock, metrics.evidence_overdue.set)
 
 
 def _beside_database(database: str) -> Path:

@@ -51,7 +51,7 @@ class StoreState(BaseModel, frozen=True):
 
 
 class EvidenceState(BaseModel, frozen=True):
-    """Whether clips of alerts are kept; where they should be and are not, why."""
+    """Whether clips of alerts are kept, and erased in time; where they are not, why."""
 
     status: Literal["off", "keeping", "failing"]
     problem: str | None = None
@@ -116,11 +116,10 @@ class Operations:
 
     def _evidence(self) -> EvidenceState:
         keeper = self._state.exhibits.keeper
-        if keeper is None or not self._state.exhibits.keeps_clips:
-            return EvidenceState(status="off")
-        if keeper.problem is None:
-            return EvidenceState(status="keeping")
-        return EvidenceState(status="failing", problem=keeper.problem)
+        problems = [] if keeper is None else [keeper.problem, keeper.overdue]
+        if found := [each for each in problems if each is not None]:
+            return EvidenceState(status="failing", problem="; ".join(found))
+        return EvidenceState(status="keeping" if self._state.exhibits.keeps_clips else "off")
 
     def _webhooks(self) -> WebhooksState | None:
         if not self._state.webhooks.workers:

@@ -76,7 +76,7 @@ class ServerState(OwnedTasks):
         self.archive = Archive(self.registry, store, settings, engine.clock)
         self.webhooks = WebhookDesk(settings, store, self.metrics, engine.clock)
         self.desk = alert_desk(settings, engine, store, self.metrics, self.webhooks.offer)
-        self.exhibits = ExhibitDesk(settings, self.registry, self.desk, engine.clock)
+        self.exhibits = ExhibitDesk(settings, self.registry, self.desk, self.metrics, engine.clock)
         self.tokens = Tokens.from_settings(settings.access_tokens)
         self.sign_ins = SignIns(self.tokens)
         self.admission = Admission(settings.max_load)

@@ -53,9 +53,17 @@ def unseal(key: bytes, name: str, sealed: bytes) -> bytes:
         ) from None
 
 
+def is_sealed(head: bytes) -> bool:
+    """Whether it begins as what was sealed here does, all of it or a piece."""
+    return head.startswith(_MAGIC)
+
+
 def expiry_of(head: bytes) -> datetime | None:
-    """As the first `HEAD_BYTES` say; None where they are none of ours."""
-    if len(head) < HEAD_BYTES:
+    """As the first `HEAD_BYTES` say; None where they are none of ours, or say no time."""
+    if len(head) < HEAD_BYTES or not is_sealed(head):
         return None
-    magic, at = _HEAD.unpack_from(head)
-    return datetime.fromtimestamp(at, UTC) if magic == _MAGIC else None
+    _, at = _HEAD.unpack_from(head)
+    try:
+        return datetime.fromtimestamp(at, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 from streamtrace.errors import EvidenceBroken
-from streamtrace.store.seal import HEAD_BYTES, KEY_AT, KEY_LENGTH, expiry_of, seal, unseal
+from streamtrace.store.seal import (
+    HEAD_BYTES,
+    KEY_AT,
+    KEY_LENGTH,
+    expiry_of,
+    is_sealed,
+    seal,
+    unseal,
+)
 
-NAME = re.compile(r"[A-Za-z0-9_]+\.[a-z]+")
+NAME = re.compile(r"alert_[A-Za-z0-9_]+\.[a-z]+")
 SUFFIX, PART = ".sealed", ".part"
+LONGEST = timedelta(days=366)  # a day more than any `evidence_retention_hours`
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What came of erasing what has expired."""
+
+    gone: int = 0
+    stays: tuple[str, ...] = ()  # files that could not be erased or read, each with why
 
 
 class Vault:
     """What has expired is never given again, whether it is deleted yet or not.
 
-    Without a key nothing is put in or taken out, but what has expired still goes.
+    Without a key nothing is put in or taken out, but what has expired still goes. The folder may
+    hold files of others: what neither is named nor begins as ours do is neither read nor touched.
     """
 
     def __init__(self, folder: Path, key: bytes | None) -> None:
@@ -37,14 +56,13 @@ class Vault:
                 file.write(seal(self._key, name, content, expires))
                 file.flush()
                 os.fsync(file.fileno())
+            with path.open("r+b") if path.exists() else nullcontext() as before:
+                part.replace(path)
+                if before is not None:
+                    _blot(before)
         except OSError:
             part.unlink(missing_ok=True)
             raise
-        before = path.open("r+b") if path.exists() else None
-        part.replace(path)
-        if before is not None:
-            with before:
-                _blot(before)
 
     def get(self, name: str, now: datetime) -> bytes | None:
         """None where there is none, or it has expired; raises `EvidenceBroken`, `OSError`."""
@@ -71,19 +89,33 @@ class Vault:
         """Before its time."""
         _erase(self._path(name))
 
-    def expire(self, now: datetime) -> int:
-        """Erase what has expired, and what a killed server left unfinished -> how many went."""
-        gone = 0
-        for path in self._files():
-            expires = _expiry(path) if path.suffix == SUFFIX else None
-            if expires is None or expires <= now:
-                _erase(path)
-                gone += 1
-        return gone
+    def expire(self, now: datetime) -> Swept:
+        """Erase what has expired, and what a killed server left unfinished.
 
-    def _files(self) -> Iterator[Path]:
-        if self.folder.is_dir():
-            yield from (path for path in self.folder.iterdir() if path.suffix in (SUFFIX, PART))
+        A file that cannot be erased keeps no other one: it is told, and tried again next time.
+        """
+        gone, stays = 0, list[str]()
+        try:
+            names = sorted(os.listdir(self.folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return Swept()
+        except OSError as cause:
+            return Swept(0, (f"{self.folder}: {cause.strerror}",))
+        for name in names:
+            path = self.folder / name
+            if path.suffix not in (SUFFIX, PART) or not NAME.fullmatch(path.stem):
+                continue
+            try:
+                if _is_over(path, now):
+                    _erase(path)
+                    gone += 1
+            except FileNotFoundError:
+                continue
+            except OSError as cause:
+                stays.append(f"{name}: {cause.strerror}")
+            except EvidenceBroken as failure:
+                stays.append(str(failure))
+        return Swept(gone, tuple(stays))
 
     def _path(self, name: str) -> Path:
         assert NAME.fullmatch(name), name
@@ -93,6 +125,28 @@ class Vault:
 def _expiry(path: Path) -> datetime | None:
     with path.open("rb") as file:
         return expiry_of(file.read(HEAD_BYTES))
+
+
+def _is_over(path: Path, now: datetime) -> bool:
+    """Whether it is ours and has to go; raises `EvidenceBroken` where it only has our name.
+
+    Ours with a time that is none, or is later than any can be, is damaged. It opens no more, for
+    its time is sealed with it, so erasing it takes nothing from anybody; with nothing to end its
+    time it would stay for ever.
+    """
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        written_s = os.fstat(file.fileno()).st_mtime
+    if not head:  # of a server that was killed before its first byte
+        return False
+    if not is_sealed(head):
+        raise EvidenceBroken(f"{path.name}: named as ours, and begins as none of ours does")
+    expires = expiry_of(head)
+    if path.suffix == PART or expires is None or expires <= now:
+        return True
+    return expires.timestamp() - written_s > LONGEST.total_seconds()
 
 
 def _erase(path: Path) -> None:

@@ -20,6 +20,7 @@ from streamtrace.values import EndReason, Leg
 from tests.alerts import scores
 from tests.exhibits import sounds
 from tests.fakes import FakeClock
+from tests.full_disk import no_file_beyond
 from tests.server.alert_calls import Desk, Said, desk
 from tests.server.test_evidence_keeper import names
 from tests.server.test_full_disk import full_disk
@@ -230,6 +231,27 @@ async def test_where_clips_cannot_be_kept_the_alert_stays(tmp_path: Path) -> Non
         assert (await server.get(f"/v1/alerts/{alert_id}"))["state"] == "new"
         assert (await server.get(f"/v1/alerts/{alert_id}/exhibits"))["clip"] is None
         assert (await server.get("/readyz"))["evidence"]["status"] == "failing"
+
+
+async def test_what_cannot_be_erased_is_told_also_where_clips_are_off(tmp_path: Path) -> None:
+    clock = FakeClock()
+    kept: dict[str, Any] = {"evidence_clips": True, "evidence_key": KEY, "clock": clock}
+    async with desk(database(tmp_path), **kept) as server:
+        await alarming(server)
+        await server.state.exhibits.flushed()
+    clock.advance(72 * 3_600)
+    async with desk(database(tmp_path), clock=clock) as server:
+        keeper = server.state.exhibits.keeper
+        assert keeper is not None
+        for most_bytes, status, overdue in ((8, "failing", 2.0), (1 << 20, "off", 0.0)):
+            with no_file_beyond(most_bytes):
+                await keeper.sweep()
+            evidence = (await server.get("/readyz"))["evidence"]
+            assert evidence["status"] == status
+            assert ("2 files cannot be erased" in evidence.get("problem", "")) == bool(overdue)
+            metrics = (await server.client.get("/metrics")).text
+            assert f"streamtrace_evidence_overdue {overdue}" in metrics
+    assert not names(tmp_path / "evidence")
 
 
 async def test_a_play_that_cannot_be_audited_is_not_given(keeping: Desk, tmp_path: Path) -> None:
