@@ -71,6 +71,15 @@ class EvidenceKeeper:
                 except OSError as cause:
                     self._failed(f"{self._vault.folder}: {cause.strerror}")
 
+    async def erase(self, name: str) -> None:
+        """Before its time; where that cannot be, it goes when it expires."""
+        async with self._turn:
+            self._waiting.pop(name, None)
+            try:
+                await asyncio.to_thread(self._vault.erase, name)
+            except OSError as cause:
+                log.error("evidence stays until it expires", file=name, why=cause.strerror)
+
     async def sweep(self) -> None:
         """Erase what has expired by now."""
         async with self._turn:

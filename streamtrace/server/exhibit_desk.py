@@ -55,6 +55,12 @@ class ExhibitDesk:
         if self.keeper is not None:
             await self.keeper.flushed()
 
+    async def forget(self, alert_id: str) -> None:
+        """Its call is deleted: nothing that is kept outlives it."""
+        if self.keeper is not None:
+            for kind in (CLIP, SPECTROGRAM):
+                await self.keeper.erase(f"{alert_id}.{kind}")
+
     # Asked
 
     def of_leg(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from streamtrace.engine import Engine
 from streamtrace.errors import StoreError, StoreFailed
 from streamtrace.server.alert_desk import AlertDesk
+from streamtrace.server.exhibit_desk import ExhibitDesk
 from streamtrace.server.recovery import end_lost_calls
 from streamtrace.server.webhook_desk import WebhookDesk
 from streamtrace.settings import Settings
@@ -32,7 +33,9 @@ async def begin_keeping(
     watch.live_only = metrics.store_live_only.set
 
 
-async def keep_small(store: Store, engine: Engine, settings: Settings) -> None:
-    """Until cancelled."""
+async def keep_small(
+    store: Store, engine: Engine, settings: Settings, exhibits: ExhibitDesk
+) -> None:
+    """Until cancelled; with a call goes what was kept of its sound."""
     retention = Retention(settings.events_retention_days, settings.events_retention_mb)
-    await store.keep_small(retention, engine.clock.utc)
+    await store.keep_small(retention, engine.clock.utc, exhibits.forget)

@@ -92,7 +92,7 @@ class ServerState(OwnedTasks):
             from streamtrace.server.keeping import begin_keeping, keep_small
 
             await begin_keeping(self.store, self.engine, self.desk, self.webhooks, self.metrics)
-            self.spawn(keep_small(self.store, self.engine, self.settings))
+            self.spawn(keep_small(self.store, self.engine, self.settings, self.exhibits))
         else:
             await self.webhooks.begin()
         self.spawn(self.webhooks.run())

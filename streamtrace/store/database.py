@@ -23,7 +23,7 @@ from streamtrace.store.location import Location
 from streamtrace.store.outbox import OutboxWriter
 from streamtrace.store.postgres import Postgres
 from streamtrace.store.rows import ENDED, LEAVING, LIVE, Batch, CallRow, RowRefused, plain
-from streamtrace.store.schema import CALLS, EVENTS, make_or_check, name_feed
+from streamtrace.store.schema import ALERTS, CALLS, EVENTS, make_or_check, name_feed
 from streamtrace.store.sqlite import Sqlite
 from streamtrace.values import Leg
 
@@ -216,6 +216,12 @@ class Database:
         """Calls whose deletion was begun."""
         with self._reading() as connection:
             wanted = select(CALLS.c.id).where(CALLS.c.state == LEAVING)
+            return list(connection.execute(wanted).scalars())
+
+    def alerts_of(self, call_id: str) -> list[str]:
+        """Ids of a call's alerts."""
+        with self._reading() as connection:
+            wanted = select(ALERTS.c.id).where(ALERTS.c.call_id == call_id)
             return list(connection.execute(wanted).scalars())
 
     def oldest_ended(self, *, before: str | None = None, limit: int) -> Sequence[tuple[str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +30,11 @@ class Retention:
 
 
 class Sweeper:
-    """Every transaction of its own is done in the writer's thread, in turn with the journal's."""
+    """Every transaction of its own is done in the writer's thread, in turn with the journal's.
+
+    `forget` is told of each alert before it goes, for what is kept of it elsewhere; twice where a
+    sweep was cut off.
+    """
 
     def __init__(
         self,
@@ -38,11 +42,13 @@ class Sweeper:
         retention: Retention,
         submit: Callable[[Callable[[], Any]], asyncio.Future[Any]],
         utc: Callable[[], datetime],
+        forget: Callable[[str], Awaitable[None]],
     ) -> None:
         self._database = database
         self._retention = retention
         self._submit = submit
         self._utc = utc
+        self._forget = forget
 
     async def run(self) -> None:
         """Now and then, for as long as the server runs."""
@@ -82,6 +88,8 @@ class Sweeper:
 
     async def _let_go(self, call_id: str) -> int:
         await self._submit(lambda: self._database.leave(call_id))
+        for alert_id in await self._submit(lambda: self._database.alerts_of(call_id)):
+            await self._forget(alert_id)
         is_more = True
         while is_more:
             is_more = await self._submit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -85,10 +85,16 @@ class Store:
             lambda: self._database.events_after(call_id, after, until=until, limit=limit)
         )
 
-    async def keep_small(self, retention: Retention, utc: Callable[[], datetime]) -> None:
-        """Sweep and checkpoint until cancelled."""
+    async def keep_small(
+        self,
+        retention: Retention,
+        utc: Callable[[], datetime],
+        forget: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Sweep and checkpoint until cancelled; `forget` is told of alerts that go."""
+        sweeper = Sweeper(self._database, retention, self._thread.submit, utc, forget)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(Sweeper(self._database, retention, self._thread.submit, utc).run())
+            tasks.create_task(sweeper.run())
             tasks.create_task(self.keep_checkpointed())
 
     async def close(self) -> None:

@@ -23,7 +23,7 @@ from tests.fakes import FakeClock
 from tests.full_disk import no_file_beyond
 from tests.server.alert_calls import Desk, Said, desk
 from tests.server.test_evidence_keeper import names
-from tests.server.test_full_disk import full_disk
+from tests.server.test_full_disk import full_disk, until
 
 KEY = "A" * 43 + "="
 HOPS = 20
@@ -231,6 +231,25 @@ async def test_where_clips_cannot_be_kept_the_alert_stays(tmp_path: Path) -> Non
         assert (await server.get(f"/v1/alerts/{alert_id}"))["state"] == "new"
         assert (await server.get(f"/v1/alerts/{alert_id}/exhibits"))["clip"] is None
         assert (await server.get("/readyz"))["evidence"]["status"] == "failing"
+
+
+async def test_what_is_kept_goes_with_its_call(tmp_path: Path) -> None:
+    clock = FakeClock()
+    kept: dict[str, Any] = {"evidence_clips": True, "evidence_key": KEY, "clock": clock}
+    kept["evidence_retention_hours"] = 8_760  # which would leave it for a year
+    async with desk(database(tmp_path), **kept) as server:
+        said, _ = await alarming(server)
+        end(said)
+        await server.flushed()
+        await server.state.exhibits.flushed()
+        assert len(names(tmp_path / "evidence")) == 2
+    clock.advance(31 * 24 * 3_600)  # a day more than `events_retention_days`
+
+    async def is_gone() -> bool:
+        return not names(tmp_path / "evidence")
+
+    async with desk(database(tmp_path), **kept):
+        await until(is_gone)
 
 
 async def test_what_cannot_be_erased_is_told_also_where_clips_are_off(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from streamtrace.errors import StoreError
 from streamtrace.store.database import Database
 from streamtrace.store.location import locate
 from streamtrace.store.retention import Retention, Sweeper
-from streamtrace.store.rows import ENDED, Batch, EventRow
+from streamtrace.store.rows import ENDED, AlertRows, Batch, EventRow
 from streamtrace.store.thread import JobThread
 from tests.fakes import FakeClock
 from tests.live_server import live_server
 from tests.server.peers import closed_with, http, kinds, messages, place_pcm, refused_with, ws
 from tests.sinks.events import ended, started
 from tests.store.databases import row, wire
+from tests.store.test_alerts import alert
 
 
 async def all_pages(client: httpx.AsyncClient, call_id: str, limit: int) -> list[dict[str, Any]]:
@@ -119,11 +120,18 @@ async def test_ended_calls_go_by_age_and_size_and_live_ones_stay(tmp_path: Path)
         *(row(f"call_{number}", ENDED, ended=young, bytes=700_000) for number in range(3, 7)),
     ]
     events = [wire(started(number)) for number in range(1, 450)] + [wire(ended(450))]
-    database.write(Batch(calls, [EventRow(one.id, event) for one in calls for event in events]))
+    alerts = AlertRows([alert(number, state="resolved") for number in (1, 2, 5)])
+    told = [EventRow(one.id, event) for one in calls for event in events]
+    database.write(Batch(calls, told, alerts))
+    forgotten: list[str] = []
 
     async def sweep(days: int | None, megabytes: int | None) -> int:
         retention = Retention(days, megabytes)
-        return await Sweeper(database, retention, thread.submit, clock.utc).sweep()
+        return await Sweeper(database, retention, thread.submit, clock.utc, forget).sweep()
+
+    async def forget(alert_id: str) -> None:
+        assert alert_id in [of for one in calls for of in database.alerts_of(one.id)]  # not yet
+        forgotten.append(alert_id)
 
     def kept() -> list[str]:
         return [
@@ -140,6 +148,8 @@ async def test_ended_calls_go_by_age_and_size_and_live_ones_stay(tmp_path: Path)
         assert await sweep(30, 2) == 1
         assert kept() == ["2", "6"]
         assert database.leaving() == []
+        assert forgotten == ["alert_1_caller", "alert_5_caller"]
+        assert database.alerts_of("call_5") == []
         assert [one.id for one in database.live_calls()] == ["call_2"]
         assert database.events_after("call_1", 0, limit=1) == []
     finally:
