@@ -143,9 +143,7 @@ async def test_an_announcement_wants_names_that_can_be_printed(
     async with http(shared_url) as client:
         answer = await client.post("/v1/calls", json={"external_id": "print", name: text})
         assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
-        assert f"body.{name}" in answer.json()["detail"]
-        assert "printable" in answer.json()["detail"]
-        assert text not in answer.json()["detail"]
+        assert answer.json()["detail"] == f"body.{name}: want printable characters"
 
 
 async def test_a_body_that_is_too_large(shared_url: str) -> None:
