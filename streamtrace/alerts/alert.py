@@ -239,6 +239,8 @@ def _has_actor(alert: Alert, action: AlertAction, actor: str) -> None:
     what = f"{alert.id}: {action.value}: want an actor"
     if not actor.strip():
         raise AlertIncomplete(f"{what}: every change is audited")
+    if actor == POLICY:  # or the audit would not tell whether a person did it
+        raise AlertIncomplete(f"{what} other than {POLICY}, which is what it is where nobody is")
     if len(actor) > MOST_NAME:
         raise AlertIncomplete(f"{what} of at most {MOST_NAME} characters, not {len(actor)}")
 

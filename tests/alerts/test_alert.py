@@ -84,7 +84,7 @@ def test_a_play_is_written_down_whatever_the_state_and_changes_nothing_else(
     assert AlertAction.PLAY not in possible(before)  # it has a route of its own
 
 
-@pytest.mark.parametrize("actor", ["", " ", "a" * 201])
+@pytest.mark.parametrize("actor", ["policy", "", " ", "a" * 201])
 def test_nobody_plays_without_a_name(actor: str) -> None:
     with pytest.raises(AlertIncomplete, match="want an actor"):
         played(alert(), actor, LATER)

@@ -184,7 +184,7 @@ async def test_a_clip_is_what_spoke_and_every_play_is_audited(keeping: Desk) -> 
 async def test_whoever_does_not_say_who_they_are_hears_nothing(keeping: Desk) -> None:
     _, alert_id = await alarming(keeping)
     assert (await played(keeping, alert_id))[0] == 422
-    for actor in ("", " ", "a" * (MOST_NAME + 1)):
+    for actor in ("", " ", "policy", "a" * (MOST_NAME + 1)):
         assert (await played(keeping, alert_id, actor=actor))[0] == 422
     actions = [e["action"] for e in (await keeping.get(f"/v1/alerts/{alert_id}/audit"))["entries"]]
     assert "play" not in actions
