@@ -37,7 +37,7 @@ class ExhibitDesk:
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        self.keeper = _keeper(settings, metrics, clock)  # None: nothing is kept, and nothing was
+        self.keeper = _keeper(settings, metrics, clock)  # None: nothing is kept
         self.keeps_clips = settings.evidence_clips
         self._spectrograph = Spectrograph() if settings.evidence_spectrogram else None
         self._retention = timedelta(hours=settings.evidence_retention_hours)
@@ -111,7 +111,7 @@ class ExhibitDesk:
 
 
 def _keeper(settings: Settings, metrics: Metrics, clock: Clock) -> EvidenceKeeper | None:
-    if settings.database == MEMORY:
+    if settings.database == MEMORY and settings.evidence_folder is None:
         return None
     from streamtrace.server.evidence_keeper import EvidenceKeeper
     from streamtrace.store.vault import Vault

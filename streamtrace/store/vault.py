@@ -23,6 +23,7 @@ from streamtrace.store.seal import (
 
 NAME = re.compile(r"alert_[A-Za-z0-9_]+\.[a-z]+")
 SUFFIX, PART = ".sealed", ".part"
+UNFINISHED_S = 60.0  # whoever writes for longer was killed; else it is another server's
 LONGEST = timedelta(days=366)  # a day more than any `evidence_retention_hours`
 
 
@@ -144,7 +145,9 @@ def _is_over(path: Path, now: datetime) -> bool:
     if not is_sealed(head):
         raise EvidenceBroken(f"{path.name}: named as ours, and begins as none of ours does")
     expires = expiry_of(head)
-    if path.suffix == PART or expires is None or expires <= now:
+    if path.suffix == PART:
+        return now.timestamp() - written_s > UNFINISHED_S
+    if expires is None or expires <= now:
         return True
     return expires.timestamp() - written_s > LONGEST.total_seconds()
 

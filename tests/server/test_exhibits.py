@@ -16,6 +16,7 @@ from streamtrace.alerts.alert import MOST_NAME
 from streamtrace.events.events import CallEnded
 from streamtrace.server.call_exhibits import AROUND_MS
 from streamtrace.server.live_call import LiveCall
+from streamtrace.store.vault import Vault
 from streamtrace.values import EndReason, Leg
 from tests.alerts import scores
 from tests.exhibits import sounds
@@ -250,6 +251,16 @@ async def test_what_is_kept_goes_with_its_call(tmp_path: Path) -> None:
 
     async with desk(database(tmp_path), **kept):
         await until(is_gone)
+
+
+async def test_a_server_without_a_database_erases_what_another_has_left(tmp_path: Path) -> None:
+    clock = FakeClock()
+    Vault(tmp_path, bytes(32)).put("alert_1_caller.clip", b"sound", clock.utc())
+    async with desk("memory", evidence_folder=tmp_path, clock=clock) as server:
+        assert server.state.exhibits.keeper is not None
+        await server.state.exhibits.keeper.sweep()
+        assert not names(tmp_path)
+        assert (await server.get("/readyz"))["evidence"] == {"status": "off"}
 
 
 async def test_what_cannot_be_erased_is_told_also_where_clips_are_off(tmp_path: Path) -> None:

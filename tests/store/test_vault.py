@@ -98,9 +98,12 @@ def test_what_has_expired_is_erased_and_nothing_else(vault: Vault) -> None:
     vault.put("alert_a.clip", SOUND, NOW)
     vault.put("alert_b.clip", SOUND, LATER)
     left = seal(KEY, "alert_c.clip", SOUND, LATER)[: HEAD_BYTES - 2]
-    (vault.folder / "alert_c.clip.part").write_bytes(left)  # of a killed server
+    for name, age_s in (("c", 61), ("d", 59)):  # of a killed server, and of one beside us
+        part = vault.folder / f"alert_{name}.clip.part"
+        part.write_bytes(left)
+        os.utime(part, (NOW.timestamp() - age_s,) * 2)
     assert Vault(vault.folder, None).expire(NOW) == Swept(2)  # nobody needs a key for that
-    assert names(vault) == ["alert_b.clip.sealed"]
+    assert names(vault) == ["alert_b.clip.sealed", "alert_d.clip.part"]
     assert vault.expire(NOW) == Swept()
     assert Vault(vault.folder / "none", None).expire(NOW) == Swept()
 
