@@ -105,7 +105,7 @@ class WebhookDesk:
         return await worker.ping(message_id, event.to_json())
 
     def failing(self) -> dict[str, str]:
-        """Endpoints that are told nothing now, and why."""
+        """Endpoints that are told nothing now, or lose what they refuse, and why."""
         found: dict[str, str] = {}
         for name, worker in self.workers.items():
             health = worker.health
@@ -113,6 +113,8 @@ class WebhookDesk:
                 found[name] = f"disabled: {health.disabled}"
             elif health.is_down:
                 found[name] = f"down: {health.last_failure}"
+            elif worker.is_full:
+                found[name] = f"parking full: {health.last_failure}"
         return found
 
     async def _look_after(self) -> None:
@@ -132,7 +134,7 @@ class WebhookDesk:
             name = worker.endpoint.name
             self._metrics.webhook_pending.labels(name).set(await worker.pending())
             self._metrics.webhook_disabled.labels(name).set(worker.health.disabled is not None)
-        await self._outbox.trim(min(one.health.cursor for one in self.workers.values()))
+        await self._outbox.trim(min(one.kept_cursor for one in self.workers.values()))
 
     def _tell(self, endpoint: Endpoint, what: str, events: int) -> None:
         self._metrics.webhook_events.labels(endpoint.name, what).inc(events)

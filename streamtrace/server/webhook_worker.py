@@ -15,10 +15,13 @@ from streamtrace.ports import Clock
 from streamtrace.webhooks.answer import Outcome, unanswered
 from streamtrace.webhooks.endpoint import Endpoint
 from streamtrace.webhooks.health import (
+    MOST_PARKED,
     Health,
     Parked,
     chosen,
+    crowded_out,
     enabled,
+    given_up,
     learned,
     passed,
     pinged,
@@ -58,6 +61,8 @@ class WebhookWorker:
         self.health = account.health
         self.parked = {one.number: one for one in account.parked}
         self._kept = account.health
+        self._unkept: dict[int, Parked | None] = {}  # of what is parked; None: it is gone
+        self._keeping = asyncio.Lock()
         self._outbox = outbox
         self._post = post
         self._clock = clock
@@ -66,6 +71,16 @@ class WebhookWorker:
         self._look_s = look_s
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
+
+    @property
+    def kept_cursor(self) -> int:
+        """What is behind it is needed, were this server to be killed now."""
+        return self._kept.cursor
+
+    @property
+    def is_full(self) -> bool:
+        """Whether each event that is refused from now on costs another one."""
+        return len(self.parked) >= MOST_PARKED
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -93,7 +108,7 @@ class WebhookWorker:
         """Somebody has seen to it."""
         self.health = enabled(self.health)
         self._hasten()
-        await self._outbox.keep(self.endpoint, self.health, [], [])
+        await self._keep()
         log.info("webhook enabled", webhook=self.endpoint.name)
         self.wake()
 
@@ -120,14 +135,24 @@ class WebhookWorker:
         self.health = without(passed(self.health, cutoff), lost)
         if lost:
             self._lose(lost)
-        await self._outbox.keep(self.endpoint, self.health, [], [])
+        await self._keep()
 
     async def keep(self) -> None:
         """What was passed over since, too, so that it can be let go."""
-        if self.health != self._kept:
-            kept = self.health
-            await self._outbox.keep(self.endpoint, kept, [], [])
-            self._kept = kept
+        if self.health != self._kept or self._unkept:
+            await self._keep()
+
+    async def _keep(self) -> None:
+        """Never the cursor without what was parked on the way: a kill would lose that."""
+        async with self._keeping:
+            health, changed = self.health, dict(self._unkept)
+            parked = [one for one in changed.values() if one is not None]
+            gone = [number for number, one in changed.items() if one is None]
+            await self._outbox.keep(self.endpoint, health, parked, gone)
+            self._kept = health
+            for number, one in changed.items():
+                if self._unkept[number] is one:
+                    del self._unkept[number]
 
     async def _turn(self) -> float:
         """Make the attempts that are due; how long there is nothing to do behind them."""
@@ -159,7 +184,8 @@ class WebhookWorker:
             return None
         try:
             message_id, body = body_of(text)
-            return await self._post(self.endpoint, message_id, body, one.tries)
+            turn = one.tries + self.health.failures // 2  # probes count as no tries
+            return await self._post(self.endpoint, message_id, body, turn)
         except Exception as failure:  # of ours; an event that cannot be told must not stop others
             log.error("webhook failed here", webhook=self.endpoint.name, exc_info=failure)
             return unanswered(f"failed here: {type(failure).__name__}")
@@ -168,8 +194,6 @@ class WebhookWorker:
         self, attempts: Sequence[Parked], outcomes: Sequence[Outcome | None]
     ) -> None:
         now_s, health = self._now_s(), self.health
-        parked: list[Parked] = []
-        gone: list[int] = []
         for one, outcome in zip(attempts, outcomes, strict=True):
             if outcome is None:  # its call was let go
                 self._lose(1)
@@ -179,29 +203,35 @@ class WebhookWorker:
                 dead = health.dead
                 health, again = learned(health, one.number, one.tries, outcome, now_s, self._dice())
                 if health.dead > dead:
-                    self._tell(self.endpoint, "dead", 1)
-                    log.error("an event was given up", webhook=self.endpoint.name, why=outcome.said)
+                    self._give_up(outcome.said)
             if again is not None:
-                parked.append(again)
-                self.parked[again.number] = again
-            elif self.parked.pop(one.number, None) is not None:
-                gone.append(one.number)
+                self.parked[again.number] = self._unkept[again.number] = again
+            else:
+                self._unpark(one.number)
             health = passed(health, one.number)
+        for one in crowded_out(self.parked.values()):
+            health = given_up(health)
+            self._give_up("too much is parked")
+            self._unpark(one.number)
         self._changed(health)
-        await self._settled(parked, gone)
+        await self._settled()
 
-    async def _settled(self, parked: Sequence[Parked], gone: Sequence[int]) -> None:
+    async def _settled(self) -> None:
         """Kept, however long it takes: what is not would all be told again."""
         while True:
-            kept = self.health
             try:
-                await self._outbox.keep(self.endpoint, kept, parked, gone)
+                return await self._keep()
             except StoreFailed as failure:
                 log.warning("webhooks wait for the database", problem=str(failure))
                 await asyncio.sleep(AGAIN_S)
-                continue
-            self._kept = kept
-            return
+
+    def _unpark(self, number: int) -> None:
+        if self.parked.pop(number, None) is not None:
+            self._unkept[number] = None
+
+    def _give_up(self, why: str) -> None:
+        self._tell(self.endpoint, "dead", 1)
+        log.error("an event was given up", webhook=self.endpoint.name, why=why)
 
     def _changed(self, health: Health) -> None:
         before, self.health = self.health, health
