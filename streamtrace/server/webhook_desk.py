@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -46,6 +47,7 @@ class WebhookDesk:
         self._metrics = metrics
         self._clock = clock
         self._post: WebhookPost | None = None
+        self._crowded = asyncio.Event()
 
     async def begin(self) -> None:
         """Go on where the last server was; changed settings enable again. Raises `StoreFailed`."""
@@ -89,6 +91,8 @@ class WebhookDesk:
             return
         if self._memory is not None:
             self._memory.put(event, line)
+            if self._memory.is_crowded:
+                self._crowded.set()
         for endpoint in wanted:
             if (worker := self.workers.get(endpoint.name)) is not None:
                 worker.wake()
@@ -119,11 +123,14 @@ class WebhookDesk:
 
     async def _look_after(self) -> None:
         while True:
+            self._crowded.clear()
             try:
                 await self._let_go()
             except StoreFailed as failure:
                 log.warning("webhooks wait for the database", problem=str(failure))
-            await asyncio.sleep(LOOK_AFTER_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AFTER_S):
+                    await self._crowded.wait()
 
     async def _let_go(self) -> None:
         """What everybody has passed; and of those who are too far behind, the oldest."""

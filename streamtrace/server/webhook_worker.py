@@ -96,7 +96,7 @@ class WebhookWorker:
             except StoreFailed as failure:
                 log.warning("webhooks wait for the database", problem=str(failure))
                 wait_s = AGAIN_S
-            if wait_s > 0:
+            if wait_s > 0 and not self._wanted.is_set():  # it may have come behind the look
                 self._idle.set()
                 await self._sleep(wait_s)
 

@@ -119,7 +119,9 @@ def learned(
 
 def pinged(health: Health, outcome: Outcome, now_s: float) -> Health:
     """A test that a person has asked for: what is taken shows that it is back, else nothing."""
-    return _taken(health, now_s, events=0) if outcome.kind is Kind.DELIVERED else health
+    if outcome.kind is not Kind.DELIVERED:
+        return health
+    return replace(_taken(health, now_s, events=0), not_before_s=0.0)
 
 
 def passed(health: Health, cursor: int) -> Health:

@@ -16,7 +16,7 @@ from streamtrace.sinks.webhook import Post, WebhookPost
 from streamtrace.webhooks.answer import Kind, Outcome, unanswered
 from streamtrace.webhooks.endpoint import Endpoint, Receivers
 from streamtrace.webhooks.health import GAVE_UP, GONE, MOST_PARKED, Health, Parked
-from streamtrace.webhooks.outbox import MemoryOutbox
+from streamtrace.webhooks.outbox import MemoryOutbox, Waiting
 from streamtrace.webhooks.schedule import DAY_S, HOUR_S
 from tests.sinks.events import ended
 from tests.store.databases import wire
@@ -325,6 +325,25 @@ def test_a_ping_brings_it_back_at_once() -> None:
     scene, _ = played(lambda at_s, number: DOWN if at_s < 1000 else TAKEN, script)
     assert scene.worker.health.delivered == 3
     assert scene.line.attempts[-1][0] == 1000.0
+
+
+def test_nobody_is_idle_with_something_that_came_behind_its_look() -> None:
+    class Slow(MemoryOutbox):
+        """A database: it answers with what was there when it was asked."""
+
+        async def behind(self, endpoint: Endpoint, cursor: int, most: int) -> list[Waiting]:
+            found = await super().behind(endpoint, cursor, most)
+            await asyncio.sleep(1)
+            return found
+
+    async def script(scene: Scene) -> None:
+        scene.say()
+        await asyncio.sleep(1.5)  # it looks again
+        scene.say()
+        await scene.worker.idle()
+        assert scene.line.numbers() == [1, 2]
+
+    played(lambda _s, _n: TAKEN, script, Slow())
 
 
 class BrokenOutbox(MemoryOutbox):

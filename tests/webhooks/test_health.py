@@ -159,6 +159,8 @@ def test_a_ping_may_only_help() -> None:
     assert pinged(down, FAILED, 2000.0) == down
     assert not pinged(down, TAKEN, 2000.0).is_down
     assert pinged(down, TAKEN, 2000.0).delivered == 0
+    busy = after(Health(0), Outcome(Kind.FAILED, "HTTP 429", 429, wait_s=120.0))
+    assert planned(pinged(busy, TAKEN, 1001.0), [], 1001.0).new == AT_ONCE
     assert passed(Health(5), 3).cursor == 5
 
 
