@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import structlog
 
 from streamtrace.errors import StoreFailed
 from streamtrace.ports import Clock
+from streamtrace.server.webhook_queue import Look, WebhookQueue, type_of
 from streamtrace.webhooks.answer import Outcome, unanswered
 from streamtrace.webhooks.endpoint import Endpoint
 from streamtrace.webhooks.health import (
@@ -64,6 +65,7 @@ class WebhookWorker:
         self._unkept: dict[int, Parked | None] = {}  # of what is parked; None: it is gone
         self._keeping = asyncio.Lock()
         self._outbox = outbox
+        self._queue = WebhookQueue(endpoint, outbox)
         self._post = post
         self._clock = clock
         self._tell = tell
@@ -125,13 +127,15 @@ class WebhookWorker:
         behind = await self._outbox.count(
             self.endpoint, self.health.cursor, await self._outbox.newest()
         )
-        return behind + len(self.parked)
+        return behind + sum(number <= self.health.cursor for number in self.parked)
 
     async def drop_older(self, cutoff: int) -> None:
         """More waits than may: what is older is lost to it, and counted."""
         if self.health.cursor >= cutoff:
             return
-        lost = await self._outbox.count(self.endpoint, self.health.cursor, cutoff)
+        cursor = self.health.cursor
+        lost = await self._outbox.count(self.endpoint, cursor, cutoff)
+        lost -= sum(cursor < number <= cutoff for number in self.parked)  # asked ahead
         self.health = without(passed(self.health, cutoff), lost)
         if lost:
             self._lose(lost)
@@ -159,24 +163,30 @@ class WebhookWorker:
         if self._outbox.problem is not None:
             return AGAIN_S
         plan = planned(self.health, self.parked.values(), self._now_s())
-        new: Sequence[Waiting] = ()
+        look = Look(self.health.cursor)
         if plan.new:
-            newest = await self._outbox.newest()
-            new = await self._outbox.behind(self.endpoint, self.health.cursor, plan.new)
-            if not new:
-                self.health = passed(self.health, newest)
-        attempts = chosen(self.health, plan, [one.number for one in new])
+            look = await self._queue.look(self.health, self.parked, plan.new)
+            self.health = passed(self.health, look.cursor)
+        attempts = chosen(self.health, plan, [one.number for one in look.new])
         if not attempts:
             if plan.look_again_s is None:
                 return self._look_s
             return min(self._look_s, max(plan.look_again_s - self._now_s(), 0.001))
-        known = {one.number: one.text for one in new}
+        known = {one.number: one for one in look.new}
         missing = [one.number for one in attempts if one.number not in known]
-        for one in await self._outbox.texts(missing) if missing else ():
-            known[one.number] = one.text
+        known |= {one.number: one for one in await self._outbox.texts(missing)} if missing else {}
         async with asyncio.TaskGroup() as tasks:
-            made = [tasks.create_task(self._attempt(one, known[one.number])) for one in attempts]
-        await self._conclude(attempts, [task.result() for task in made])
+            made = [
+                tasks.create_task(self._attempt(one, known[one.number].text)) for one in attempts
+            ]
+        self._learn(attempts, known, [task.result() for task in made])
+        fresh = {one.number for one in look.new}
+        for number in (one.number for one in attempts if one.number in fresh):
+            if look.ahead is None:
+                self.health = passed(self.health, number)
+            else:
+                self._queue.asked(look.ahead, number)
+        await self._settled()
         return 0.0
 
     async def _attempt(self, one: Parked, text: str | None) -> Outcome | None:
@@ -190,8 +200,11 @@ class WebhookWorker:
             log.error("webhook failed here", webhook=self.endpoint.name, exc_info=failure)
             return unanswered(f"failed here: {type(failure).__name__}")
 
-    async def _conclude(
-        self, attempts: Sequence[Parked], outcomes: Sequence[Outcome | None]
+    def _learn(
+        self,
+        attempts: Sequence[Parked],
+        known: Mapping[int, Waiting],
+        outcomes: Sequence[Outcome | None],
     ) -> None:
         now_s, health = self._now_s(), self.health
         for one, outcome in zip(attempts, outcomes, strict=True):
@@ -201,20 +214,19 @@ class WebhookWorker:
             else:
                 self._tell(self.endpoint, outcome.kind.value, 1)
                 dead = health.dead
-                health, again = learned(health, one.number, one.tries, outcome, now_s, self._dice())
+                type, dice = type_of(known[one.number]), self._dice()
+                health, again = learned(health, one.number, one.tries, outcome, now_s, dice, type)
                 if health.dead > dead:
                     self._give_up(outcome.said)
             if again is not None:
                 self.parked[again.number] = self._unkept[again.number] = again
             else:
                 self._unpark(one.number)
-            health = passed(health, one.number)
         for one in crowded_out(self.parked.values()):
             health = given_up(health)
             self._give_up("too much is parked")
             self._unpark(one.number)
         self._changed(health)
-        await self._settled()
 
     async def _settled(self) -> None:
         """Kept, however long it takes: what is not would all be told again."""
@@ -228,6 +240,7 @@ class WebhookWorker:
     def _unpark(self, number: int) -> None:
         if self.parked.pop(number, None) is not None:
             self._unkept[number] = None
+            self._queue.settled(number)
 
     def _give_up(self, why: str) -> None:
         self._tell(self.endpoint, "dead", 1)
@@ -240,7 +253,9 @@ class WebhookWorker:
             log.error("webhook disabled", webhook=name, why=health.disabled)
         elif health.is_down and not before.is_down:
             log.warning("webhook down", webhook=name, why=why)
-        elif before.is_down and not health.is_down:
+        if set(health.refuses) - set(before.refuses):
+            log.warning("webhook refuses types", webhook=name, types=health.refuses, why=why)
+        if before.is_down and not health.is_down:
             log.info("webhook up again", webhook=name)
             self._hasten()
 

@@ -43,6 +43,7 @@ class WebhookView(BaseModel, frozen=True):
     last_success: str | None = Field(None, json_schema_extra=TIME)
     last_failure: str | None = Field(None, json_schema_extra=TIME)
     last_error: str | None = None
+    refuses: list[str] = Field([], description="Types of which it takes none, but takes others.")
     delivered: int = 0
     dead: int = Field(
         0, description="Events given up after all attempts, or because too much was parked."
@@ -151,6 +152,7 @@ def view_of(endpoint: Endpoint, worker: WebhookWorker | None, pending: int) -> W
         last_success=_time(health.last_success_s),
         last_failure=_time(health.last_failure_s),
         last_error=health.last_failure,
+        refuses=list(health.refuses),
         delivered=health.delivered,
         dead=health.dead,
         dropped=health.dropped,

@@ -4,7 +4,7 @@ One bad event must not hold up the others: it is parked, and tried again by the 
 many: where more are parked than may, those with the most attempts are given up, and of attempts at
 once half are for what is new. One bad endpoint must not cost every event its attempts: where three
 new events in a row were not taken it is down, and then one event at a time asks whether it is back;
-that counts as no attempt.
+that counts as no attempt. Of a type that it refuses while it takes another it is not down.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class Health:
     delivered: int = 0
     dead: int = 0  # given up after all attempts, or because too much was parked
     dropped: int = 0  # too much was waiting, or it was not kept so long
+    failing: tuple[str, ...] = ()  # types of which none was taken since one was not
+    refuses: tuple[str, ...] = ()  # of these those that say nothing about the endpoint
 
     @property
     def is_down(self) -> bool:
@@ -99,19 +101,35 @@ def crowded_out(parked: Iterable[Parked]) -> list[Parked]:
     return ranked[: max(len(ranked) - MOST_PARKED, 0)]
 
 
+def probe_order(health: Health, types: Sequence[str]) -> list[str]:
+    """Of which type to ask an endpoint that is down: by turns, but first what has not failed."""
+    first = health.failures // 2 % len(types)
+    return sorted([*types[first:], *types[:first]], key=lambda type: type in health.failing)
+
+
 def learned(
-    health: Health, number: int, tries: int, outcome: Outcome, now_s: float, dice: float
+    health: Health,
+    number: int,
+    tries: int,
+    outcome: Outcome,
+    now_s: float,
+    dice: float,
+    type: str = "",
 ) -> tuple[Health, Parked | None]:
     """After an attempt at an event that has had `tries` before; None: it need not come again."""
     match outcome.kind:
         case Kind.DELIVERED:
-            return _taken(health, now_s), None
+            return _sorted_out(_taken(health, now_s), health, type), None
         case Kind.GONE:
             told = replace(health, last_failure_s=now_s, last_failure=outcome.said, disabled=GONE)
             return told, Parked(number, tries, now_s)
         case Kind.FAILED:
-            judge = _refused if outcome.is_of_the_event else _failed
-            health, tries = judge(health, tries, outcome, now_s, dice)
+            if outcome.is_of_the_event:
+                health, tries = _refused(health, outcome, now_s), tries + 1
+            else:
+                was_down = health.is_down
+                health = _failed(health, tries, outcome, now_s, dice, type)
+                tries += not was_down
     if tries >= MOST_TRIES:
         return given_up(health), None
     return health, Parked(number, tries, now_s + pause_s(max(tries, 1), dice))
@@ -161,21 +179,26 @@ def _taken(health: Health, now_s: float, events: int = 1) -> Health:
     return replace(_there(health), last_success_s=now_s, delivered=health.delivered + events)
 
 
-def _refused(
-    health: Health, tries: int, outcome: Outcome, now_s: float, _dice: float
-) -> tuple[Health, int]:
-    told = replace(_there(health), last_failure_s=now_s, last_failure=outcome.said)
-    return told, tries + 1
+def _sorted_out(health: Health, before: Health, type: str) -> Health:
+    """Who was down and takes this was not: what failed is what it refuses, until it takes that."""
+    failing = tuple(one for one in before.failing if one != type)
+    refuses = tuple(one for one in before.refuses if one != type)
+    return replace(health, failing=failing, refuses=failing if before.is_down else refuses)
+
+
+def _refused(health: Health, outcome: Outcome, now_s: float) -> Health:
+    return replace(_there(health), last_failure_s=now_s, last_failure=outcome.said)
 
 
 def _failed(
-    health: Health, tries: int, outcome: Outcome, now_s: float, dice: float
-) -> tuple[Health, int]:
-    was_down = health.is_down
+    health: Health, tries: int, outcome: Outcome, now_s: float, dice: float, type: str
+) -> Health:
+    counts = health.is_down or (not tries and type not in health.refuses)
     since_s = now_s if health.failing_since_s is None else health.failing_since_s
     health = replace(
         health,
-        failures=health.failures + (was_down or not tries),
+        failures=health.failures + counts,
+        failing=health.failing if type in health.failing else (*health.failing, type),
         failing_since_s=since_s,
         last_failure_s=now_s,
         last_failure=outcome.said,
@@ -186,4 +209,4 @@ def _failed(
     health = replace(health, not_before_s=max(health.not_before_s, now_s + wait_s))
     if health.is_down and now_s - since_s >= GIVE_UP_S:
         health = replace(health, disabled=GAVE_UP)
-    return health, tries + (not was_down)
+    return health

@@ -4,117 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from typing import Any
 
-from structlog.testing import capture_logs
-
 from streamtrace.errors import StoreFailed
-from streamtrace.server.webhook_worker import WebhookWorker
-from streamtrace.sinks.webhook import Post, WebhookPost
-from streamtrace.webhooks.answer import Kind, Outcome, unanswered
-from streamtrace.webhooks.endpoint import Endpoint, Receivers
-from streamtrace.webhooks.health import GAVE_UP, GONE, MOST_PARKED, Health, Parked
+from streamtrace.webhooks.answer import Kind, Outcome
+from streamtrace.webhooks.endpoint import Endpoint
+from streamtrace.webhooks.health import GAVE_UP, GONE, Health, Parked
 from streamtrace.webhooks.outbox import MemoryOutbox, Waiting
 from streamtrace.webhooks.schedule import DAY_S, HOUR_S
+from tests.server.webhook_scene import (
+    DOWN,
+    ENDPOINT,
+    REFUSED,
+    TAKEN,
+    Disk,
+    Scene,
+    played,
+)
 from tests.sinks.events import ended
-from tests.store.databases import wire
-from tests.virtual_time import run_virtually
-from tests.webhook_receiver import LOOPBACK, receiver, table
-
-ENDPOINT = Endpoint("siem", "https://siem.example", (b"",), types=("call.ended.v1",))
-BEGAN = datetime(2026, 1, 2, tzinfo=UTC)
-TAKEN = Outcome(Kind.DELIVERED, "HTTP 204", 204)
-DOWN = unanswered("no connection")
-REFUSED = Outcome(Kind.FAILED, "HTTP 422", 422)
-
-
-class LoopClock:
-    """As many seconds as the loop has waited."""
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def utc(self) -> datetime:
-        return BEGAN + timedelta(seconds=self.now())
-
-
-class Line:
-    """Stands for the receiver: every attempt with its time, answered by what a test decides."""
-
-    def __init__(self, answer: Callable[[float, int], Outcome]) -> None:
-        self.attempts: list[tuple[float, int]] = []
-        self.turns: dict[int, list[int]] = {}
-        self.took_s = 0.0
-        self.at_once = self.most_at_once = 0
-        self._answer = answer
-
-    async def __call__(
-        self, endpoint: Endpoint, message_id: str, body: bytes, turn: int
-    ) -> Outcome:
-        number = int(json.loads(body)["sequence"])
-        now_s = asyncio.get_running_loop().time()
-        self.turns.setdefault(number, []).append(turn)
-        self.attempts.append((now_s, number))
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        await asyncio.sleep(self.took_s)
-        self.at_once -= 1
-        return self._answer(now_s, number)
-
-    def numbers(self) -> list[int]:
-        return [number for _, number in self.attempts]
-
-
-class Scene:
-    """A worker on an outbox in memory."""
-
-    def __init__(
-        self, answer: Callable[[float, int], Outcome], outbox: MemoryOutbox | None = None
-    ) -> None:
-        self.outbox = outbox or MemoryOutbox()
-        self.line = Line(answer)
-        self.told: list[tuple[str, int]] = []
-        self._number = 0
-
-    async def begin(self, post: Post | None = None, endpoint: Endpoint = ENDPOINT) -> None:
-        account = (await self.outbox.begin([endpoint]))[endpoint.name]
-        self.worker = WebhookWorker(
-            endpoint,
-            account,
-            self.outbox,
-            post or self.line,
-            LoopClock(),
-            lambda _, what, events: self.told.append((what, events)),
-            dice=lambda: 0.0,
-            look_s=HOUR_S,
-        )
-
-    def say(self, events: int = 1) -> None:
-        for _ in range(events):
-            self._number += 1
-            self.outbox.put(wire(ended(self._number)), None)
-        self.worker.wake()
-
-
-def played(
-    answer: Callable[[float, int], Outcome],
-    script: Callable[[Scene], Coroutine[Any, Any, None]],
-    outbox: MemoryOutbox | None = None,
-) -> tuple[Scene, list[Any]]:
-    scene = Scene(answer, outbox)
-
-    async def play() -> None:
-        await scene.begin()
-        running = asyncio.create_task(scene.worker.run())
-        await script(scene)
-        running.cancel()
-        await asyncio.wait([running])
-
-    with capture_logs() as logs:
-        run_virtually(play())
-    return scene, [(one["log_level"], one["event"]) for one in logs]
 
 
 async def five(scene: Scene) -> None:
@@ -163,75 +71,6 @@ def test_a_bad_event_holds_up_no_other_and_is_given_up_after_three_days() -> Non
     assert ("dead", 1) in scene.told
     assert ("error", "an event was given up") in logs
     assert scene.worker.parked == {}
-
-
-def test_who_refuses_nearly_all_is_told_the_rest_at_once() -> None:
-    """A system that takes alerts, and answers 422 to scores, which are 49 of 50."""
-
-    async def script(scene: Scene) -> None:
-        for _ in range(1_300):
-            scene.say()
-            await asyncio.sleep(1)
-            await scene.outbox.trim(scene.worker.kept_cursor)
-        assert scene.worker.is_full
-
-    scene, logs = played(lambda _s, number: REFUSED if number % 50 else TAKEN, script)
-    taken = [(at_s, number) for at_s, number in scene.line.attempts if number % 50 == 0]
-    assert taken == [(number - 1.0, number) for number in range(50, 1_301, 50)]
-    health = scene.worker.health
-    assert (health.delivered, health.dead) == (26, 1_300 - 26 - MOST_PARKED)
-    assert len(scene.worker.parked) == MOST_PARKED
-    assert scene.told.count(("dead", 1)) == health.dead
-    assert logs == [("error", "an event was given up")] * health.dead
-
-
-def test_five_days_of_being_down_do_not_fill_the_car_park() -> None:
-    async def script(scene: Scene) -> None:
-        scene.say(1_500)
-        await asyncio.sleep(5 * DAY_S + HOUR_S)
-        assert scene.worker.health.disabled == GAVE_UP
-        assert not scene.worker.is_full
-        assert await scene.worker.pending() == 1_500
-
-    scene, _ = played(lambda _s, _n: DOWN, script)
-    assert scene.worker.health.dead == 0
-
-
-def test_while_it_is_down_each_of_its_addresses_comes_first_in_turn() -> None:
-    """One of two nodes may answer 503 for ever: what is new and what is parked tries both."""
-
-    async def script(scene: Scene) -> None:
-        scene.say(3)
-        for _ in range(20):
-            await asyncio.sleep(300)
-            scene.say()
-
-    scene, _ = played(lambda _s, _n: DOWN, script)
-    first = {turns[0] % 2 for number, turns in scene.line.turns.items() if number > 3}
-    again = {turn % 2 for turns in scene.line.turns.values() for turn in turns[1:]}
-    assert first == again == {0, 1}
-
-
-async def test_a_name_with_a_dead_address_is_told_all_that_comes_at_once() -> None:
-    """`localhost` may be ::1 first, and a name have an address that nobody is at any more."""
-
-    async def resolve(_host: str, _port: int) -> list[str]:
-        return ["127.0.0.2", "127.0.0.1"]
-
-    async with receiver() as one:
-        given = {"siem": table(one, url=f"http://siem.example:{one.port}/", events=["call.*"])}
-        (endpoint,) = (receivers := Receivers.from_settings(given, LOOPBACK)).endpoints
-        scene = Scene(lambda _s, _n: DOWN)
-        clock = LoopClock()
-        async with WebhookPost(receivers.guard, clock, version="1", resolve=resolve) as post:
-            await scene.begin(post, endpoint)
-            scene.say(3)
-            running = asyncio.create_task(scene.worker.run())
-            await one.until(3)
-            await scene.worker.idle()
-            running.cancel()
-            await asyncio.wait([running])
-        assert (scene.worker.health.delivered, scene.worker.health.last_failure) == (3, None)
 
 
 def test_an_outage_costs_one_attempt_at_a_time_and_loses_nothing() -> None:
@@ -376,28 +215,6 @@ def test_what_was_told_is_not_told_again_because_it_could_not_be_kept() -> None:
 
     scene, _ = played(lambda _s, _n: TAKEN, script, outbox)
     assert scene.line.numbers() == [1, 2]
-
-
-class Disk(MemoryOutbox):
-    """What a kill would leave: rows of what was kept, while some writes fail."""
-
-    failing = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.cursor = 0
-        self.rows: dict[int, Parked] = {}
-
-    async def keep(
-        self, endpoint: Endpoint, health: Health, parked: Sequence[Parked], gone: Sequence[int]
-    ) -> None:
-        if self.failing:
-            raise StoreFailed("disk full")
-        await super().keep(endpoint, health, parked, gone)
-        self.cursor = health.cursor
-        self.rows |= {one.number: one for one in parked}
-        for number in gone:
-            self.rows.pop(number, None)
 
 
 def test_no_kill_finds_a_cursor_without_what_was_parked_on_its_way() -> None:

@@ -24,6 +24,7 @@ from streamtrace.webhooks.health import (
     passed,
     pinged,
     planned,
+    probe_order,
 )
 from streamtrace.webhooks.schedule import DAY_S, MOST_TRIES
 
@@ -224,3 +225,31 @@ def test_what_is_taken_waits_for_nothing_however_much_is_refused(
             now_s += sum(pauses.get(number + 1, 1.0) for number in come)
     assert health.delivered == sum(events)
     assert health.dead + len(parked) == len(events) - sum(events)
+
+
+def test_a_type_that_it_takes_shows_what_it_refuses_until_it_takes_that() -> None:
+    health = Health(0)
+    for _ in range(3):
+        health, _ = learned(health, 1, 0, FAILED, 1000.0, 0.0, "score")
+    assert (health.is_down, health.failing, health.refuses) == (True, ("score",), ())
+    assert probe_order(health, ["score", "end"]) == ["end", "score"]
+    health, _ = learned(health, 2, 0, TAKEN, 1005.0, 0.0, "end")
+    assert (health.is_down, health.refuses) == (False, ("score",))
+    for _ in range(9):
+        health, parked = learned(health, 3, 0, FAILED, 1006.0, 0.0, "score")
+        assert (health.is_down, parked) == (False, Parked(3, 1, 1011.0))
+    for _ in range(3):
+        health, _ = learned(health, 4, 0, FAILED, 1007.0, 0.0, "end")
+    assert health.is_down
+    turns = [probe_order(replace(health, failures=n), ["score", "end"])[0] for n in range(4, 8)]
+    assert turns == ["score", "score", "end", "end"]  # both fail: new and parked by turns, and both
+    health, _ = learned(health, 3, 1, TAKEN, 1008.0, 0.0, "score")
+    assert (health.failing, health.refuses) == (("end",), ("end",))
+    health, _ = learned(health, 4, 1, TAKEN, 1008.0, 0.0, "end")
+    assert (health.failing, health.refuses) == ((), ())
+
+
+def test_one_bad_event_says_nothing_about_its_type() -> None:
+    health, _ = learned(Health(0), 1, 0, FAILED, 1000.0, 0.0, "score")
+    health, _ = learned(health, 2, 0, TAKEN, 1000.0, 0.0, "end")
+    assert health.refuses == ()
