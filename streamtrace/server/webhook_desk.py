@@ -119,6 +119,8 @@ class WebhookDesk:
                 found[name] = f"down: {health.last_failure}"
             elif worker.is_full:
                 found[name] = f"parking full: {health.last_failure}"
+            elif health.refuses:
+                found[name] = f"refuses {', '.join(health.refuses)}: {health.last_failure}"
         return found
 
     async def _look_after(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from streamtrace.engine import SystemClock
@@ -31,5 +32,17 @@ async def test_in_a_flood_all_that_is_lost_is_counted() -> None:
     assert worker.health.delivered == 0
     assert worker.health.dropped + await worker.pending() == 10_000
     assert await worker.pending() <= 5_000
+    assert desk.failing()["siem"].startswith("down: 127.0.0.1 is not a public address")
     running.cancel()
     await asyncio.wait([running])
+
+
+async def test_who_refuses_a_type_is_named() -> None:
+    settings = load_settings(database="memory", webhooks={"siem": SIEM})
+    desk = WebhookDesk(settings, None, Metrics(version="1", model="m"), SystemClock())
+    await desk.begin()
+    worker = desk.workers["siem"]
+    assert desk.failing() == {}
+    refuses = ("call.score.v1",)
+    worker.health = replace(worker.health, refuses=refuses, last_failure="HTTP 500")
+    assert desk.failing() == {"siem": "refuses call.score.v1: HTTP 500"}

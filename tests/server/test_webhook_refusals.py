@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings, strategies as st
@@ -20,6 +21,7 @@ from tests.server.webhook_scene import (
     REFUSED,
     TAKEN,
     Disk,
+    Line,
     LoopClock,
     Scene,
     played,
@@ -103,22 +105,27 @@ def test_what_was_asked_ahead_of_its_turn_is_in_no_way_behind_the_cursor() -> No
         known = {*range(1, outbox.cursor + 1), *outbox.rows}
         assert known == set(scene.line.turns)
         assert await scene.worker.pending() == 21
-        again = WebhookWorker(  # what the next server makes of it
-            MIXED,
-            Account(Health(outbox.cursor), list(outbox.rows.values())),
-            outbox,
-            scene.line,
-            LoopClock(),
-            lambda _, what, events: None,
-        )
-        outage.clear()
-        running = asyncio.create_task(again.run())
-        await asyncio.sleep(HOUR_S)
-        running.cancel()
-        assert (again.health.delivered, again.parked, await again.pending()) == (21, {}, 0)
+        rows, cursor = list(outbox.rows.values()), outbox.cursor
+        for due_s in (9e12, 0.0):  # what the next server makes of it
+            line = Line(lambda _s, _n: TAKEN)
+            again = WebhookWorker(
+                MIXED,
+                Account(Health(cursor), [replace(one, due_s=due_s) for one in rows]),
+                outbox,
+                line,
+                LoopClock(),
+                lambda _, what, events: None,
+            )
+            running = asyncio.create_task(again.run())
+            await asyncio.sleep(HOUR_S)
+            running.cancel()
+            waiting = {one.number for one in rows} if due_s else set[int]()
+            assert set(again.parked) == waiting
+            told = {number: len(turns) for number, turns in line.turns.items()}
+            assert told == dict.fromkeys({*range(1, 22)} - waiting, 1)
+            assert await again.pending() == len(waiting)
 
-    outage = [True]
-    played(lambda _s, _n: DOWN if outage else TAKEN, script, outbox, MIXED)
+    played(lambda _s, _n: DOWN, script, outbox, MIXED)
 
 
 EVENTS = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 1.0, 400.0])), max_size=30)
