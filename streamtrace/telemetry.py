@@ -124,7 +124,7 @@ class Metrics:
         )
         self.webhook_events = Counter(
             "streamtrace_webhook_events",
-            "Attempts delivered, failed or gone; events dead after all attempts, or dropped.",
+            "Attempts delivered, failed or gone; events dead (given up), or dropped.",
             ["webhook", "outcome"],
             registry=registry,
         )

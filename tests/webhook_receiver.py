@@ -84,10 +84,12 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiver(*, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+async def receiver(
+    *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[Receiver]:
     """It listens."""
     one = Receiver()
-    server = await asyncio.start_server(one.serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(one.serve, host, port, ssl=tls)
     one.port = server.sockets[0].getsockname()[1]
     async with server:
         yield one

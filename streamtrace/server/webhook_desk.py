@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -46,6 +47,7 @@ class WebhookDesk:
         self._metrics = metrics
         self._clock = clock
         self._post: WebhookPost | None = None
+        self._crowded = asyncio.Event()
 
     async def begin(self) -> None:
         """Go on where the last server was; changed settings enable again. Raises `StoreFailed`."""
@@ -89,6 +91,8 @@ class WebhookDesk:
             return
         if self._memory is not None:
             self._memory.put(event, line)
+            if self._memory.is_crowded:
+                self._crowded.set()
         for endpoint in wanted:
             if (worker := self.workers.get(endpoint.name)) is not None:
                 worker.wake()
@@ -105,7 +109,7 @@ class WebhookDesk:
         return await worker.ping(message_id, event.to_json())
 
     def failing(self) -> dict[str, str]:
-        """Endpoints that are told nothing now, and why."""
+        """Endpoints that are told nothing now, or lose what they refuse, and why."""
         found: dict[str, str] = {}
         for name, worker in self.workers.items():
             health = worker.health
@@ -113,15 +117,22 @@ class WebhookDesk:
                 found[name] = f"disabled: {health.disabled}"
             elif health.is_down:
                 found[name] = f"down: {health.last_failure}"
+            elif worker.is_full:
+                found[name] = f"parking full: {health.last_failure}"
+            elif health.refuses:
+                found[name] = f"refuses {', '.join(health.refuses)}: {health.last_failure}"
         return found
 
     async def _look_after(self) -> None:
         while True:
+            self._crowded.clear()
             try:
                 await self._let_go()
             except StoreFailed as failure:
                 log.warning("webhooks wait for the database", problem=str(failure))
-            await asyncio.sleep(LOOK_AFTER_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AFTER_S):
+                    await self._crowded.wait()
 
     async def _let_go(self) -> None:
         """What everybody has passed; and of those who are too far behind, the oldest."""
@@ -132,7 +143,7 @@ class WebhookDesk:
             name = worker.endpoint.name
             self._metrics.webhook_pending.labels(name).set(await worker.pending())
             self._metrics.webhook_disabled.labels(name).set(worker.health.disabled is not None)
-        await self._outbox.trim(min(one.health.cursor for one in self.workers.values()))
+        await self._outbox.trim(min(one.kept_cursor for one in self.workers.values()))
 
     def _tell(self, endpoint: Endpoint, what: str, events: int) -> None:
         self._metrics.webhook_events.labels(endpoint.name, what).inc(events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,17 @@ import structlog
 
 from streamtrace.errors import StoreFailed
 from streamtrace.ports import Clock
+from streamtrace.server.webhook_queue import Look, WebhookQueue, type_of
 from streamtrace.webhooks.answer import Outcome, unanswered
 from streamtrace.webhooks.endpoint import Endpoint
 from streamtrace.webhooks.health import (
+    MOST_PARKED,
     Health,
     Parked,
     chosen,
+    crowded_out,
     enabled,
+    given_up,
     learned,
     passed,
     pinged,
@@ -58,7 +62,10 @@ class WebhookWorker:
         self.health = account.health
         self.parked = {one.number: one for one in account.parked}
         self._kept = account.health
+        self._unkept: dict[int, Parked | None] = {}  # of what is parked; None: it is gone
+        self._keeping = asyncio.Lock()
         self._outbox = outbox
+        self._queue = WebhookQueue(endpoint, outbox)
         self._post = post
         self._clock = clock
         self._tell = tell
@@ -66,6 +73,16 @@ class WebhookWorker:
         self._look_s = look_s
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
+
+    @property
+    def kept_cursor(self) -> int:
+        """What is behind it is needed, were this server to be killed now."""
+        return self._kept.cursor
+
+    @property
+    def is_full(self) -> bool:
+        """Whether each event that is refused from now on costs another one."""
+        return len(self.parked) >= MOST_PARKED
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -81,7 +98,7 @@ class WebhookWorker:
             except StoreFailed as failure:
                 log.warning("webhooks wait for the database", problem=str(failure))
                 wait_s = AGAIN_S
-            if wait_s > 0:
+            if wait_s > 0 and not self._wanted.is_set():  # it may have come behind the look
                 self._idle.set()
                 await self._sleep(wait_s)
 
@@ -93,7 +110,7 @@ class WebhookWorker:
         """Somebody has seen to it."""
         self.health = enabled(self.health)
         self._hasten()
-        await self._outbox.keep(self.endpoint, self.health, [], [])
+        await self._keep()
         log.info("webhook enabled", webhook=self.endpoint.name)
         self.wake()
 
@@ -110,48 +127,66 @@ class WebhookWorker:
         behind = await self._outbox.count(
             self.endpoint, self.health.cursor, await self._outbox.newest()
         )
-        return behind + len(self.parked)
+        return behind + sum(number <= self.health.cursor for number in self.parked)
 
     async def drop_older(self, cutoff: int) -> None:
         """More waits than may: what is older is lost to it, and counted."""
         if self.health.cursor >= cutoff:
             return
-        lost = await self._outbox.count(self.endpoint, self.health.cursor, cutoff)
+        cursor = self.health.cursor
+        lost = await self._outbox.count(self.endpoint, cursor, cutoff)
+        lost -= sum(cursor < number <= cutoff for number in self.parked)  # asked ahead
         self.health = without(passed(self.health, cutoff), lost)
         if lost:
             self._lose(lost)
-        await self._outbox.keep(self.endpoint, self.health, [], [])
+        await self._keep()
 
     async def keep(self) -> None:
         """What was passed over since, too, so that it can be let go."""
-        if self.health != self._kept:
-            kept = self.health
-            await self._outbox.keep(self.endpoint, kept, [], [])
-            self._kept = kept
+        if self.health != self._kept or self._unkept:
+            await self._keep()
+
+    async def _keep(self) -> None:
+        """Never the cursor without what was parked on the way: a kill would lose that."""
+        async with self._keeping:
+            health, changed = self.health, dict(self._unkept)
+            parked = [one for one in changed.values() if one is not None]
+            gone = [number for number, one in changed.items() if one is None]
+            await self._outbox.keep(self.endpoint, health, parked, gone)
+            self._kept = health
+            for number, one in changed.items():
+                if self._unkept[number] is one:
+                    del self._unkept[number]
 
     async def _turn(self) -> float:
         """Make the attempts that are due; how long there is nothing to do behind them."""
         if self._outbox.problem is not None:
             return AGAIN_S
         plan = planned(self.health, self.parked.values(), self._now_s())
-        new: Sequence[Waiting] = ()
+        look = Look(self.health.cursor)
         if plan.new:
-            newest = await self._outbox.newest()
-            new = await self._outbox.behind(self.endpoint, self.health.cursor, plan.new)
-            if not new:
-                self.health = passed(self.health, newest)
-        attempts = chosen(self.health, plan, [one.number for one in new])
+            look = await self._queue.look(self.health, self.parked, plan.new)
+            self.health = passed(self.health, look.cursor)
+        attempts = chosen(self.health, plan, [one.number for one in look.new])
         if not attempts:
             if plan.look_again_s is None:
                 return self._look_s
             return min(self._look_s, max(plan.look_again_s - self._now_s(), 0.001))
-        known = {one.number: one.text for one in new}
+        known = {one.number: one for one in look.new}
         missing = [one.number for one in attempts if one.number not in known]
-        for one in await self._outbox.texts(missing) if missing else ():
-            known[one.number] = one.text
+        known |= {one.number: one for one in await self._outbox.texts(missing)} if missing else {}
         async with asyncio.TaskGroup() as tasks:
-            made = [tasks.create_task(self._attempt(one, known[one.number])) for one in attempts]
-        await self._conclude(attempts, [task.result() for task in made])
+            made = [
+                tasks.create_task(self._attempt(one, known[one.number].text)) for one in attempts
+            ]
+        self._learn(attempts, known, [task.result() for task in made])
+        fresh = {one.number for one in look.new}
+        for number in (one.number for one in attempts if one.number in fresh):
+            if look.ahead is None:
+                self.health = passed(self.health, number)
+            else:
+                self._queue.asked(look.ahead, number)
+        await self._settled()
         return 0.0
 
     async def _attempt(self, one: Parked, text: str | None) -> Outcome | None:
@@ -159,17 +194,19 @@ class WebhookWorker:
             return None
         try:
             message_id, body = body_of(text)
-            return await self._post(self.endpoint, message_id, body, one.tries)
+            turn = one.tries + self.health.failures // 2  # probes count as no tries
+            return await self._post(self.endpoint, message_id, body, turn)
         except Exception as failure:  # of ours; an event that cannot be told must not stop others
             log.error("webhook failed here", webhook=self.endpoint.name, exc_info=failure)
             return unanswered(f"failed here: {type(failure).__name__}")
 
-    async def _conclude(
-        self, attempts: Sequence[Parked], outcomes: Sequence[Outcome | None]
+    def _learn(
+        self,
+        attempts: Sequence[Parked],
+        known: Mapping[int, Waiting],
+        outcomes: Sequence[Outcome | None],
     ) -> None:
         now_s, health = self._now_s(), self.health
-        parked: list[Parked] = []
-        gone: list[int] = []
         for one, outcome in zip(attempts, outcomes, strict=True):
             if outcome is None:  # its call was let go
                 self._lose(1)
@@ -177,31 +214,37 @@ class WebhookWorker:
             else:
                 self._tell(self.endpoint, outcome.kind.value, 1)
                 dead = health.dead
-                health, again = learned(health, one.number, one.tries, outcome, now_s, self._dice())
+                type, dice = type_of(known[one.number]), self._dice()
+                health, again = learned(health, one.number, one.tries, outcome, now_s, dice, type)
                 if health.dead > dead:
-                    self._tell(self.endpoint, "dead", 1)
-                    log.error("an event was given up", webhook=self.endpoint.name, why=outcome.said)
+                    self._give_up(outcome.said)
             if again is not None:
-                parked.append(again)
-                self.parked[again.number] = again
-            elif self.parked.pop(one.number, None) is not None:
-                gone.append(one.number)
-            health = passed(health, one.number)
+                self.parked[again.number] = self._unkept[again.number] = again
+            else:
+                self._unpark(one.number)
+        for one in crowded_out(self.parked.values()):
+            health = given_up(health)
+            self._give_up("too much is parked")
+            self._unpark(one.number)
         self._changed(health)
-        await self._settled(parked, gone)
 
-    async def _settled(self, parked: Sequence[Parked], gone: Sequence[int]) -> None:
+    async def _settled(self) -> None:
         """Kept, however long it takes: what is not would all be told again."""
         while True:
-            kept = self.health
             try:
-                await self._outbox.keep(self.endpoint, kept, parked, gone)
+                return await self._keep()
             except StoreFailed as failure:
                 log.warning("webhooks wait for the database", problem=str(failure))
                 await asyncio.sleep(AGAIN_S)
-                continue
-            self._kept = kept
-            return
+
+    def _unpark(self, number: int) -> None:
+        if self.parked.pop(number, None) is not None:
+            self._unkept[number] = None
+            self._queue.settled(number)
+
+    def _give_up(self, why: str) -> None:
+        self._tell(self.endpoint, "dead", 1)
+        log.error("an event was given up", webhook=self.endpoint.name, why=why)
 
     def _changed(self, health: Health) -> None:
         before, self.health = self.health, health
@@ -210,7 +253,9 @@ class WebhookWorker:
             log.error("webhook disabled", webhook=name, why=health.disabled)
         elif health.is_down and not before.is_down:
             log.warning("webhook down", webhook=name, why=why)
-        elif before.is_down and not health.is_down:
+        if set(health.refuses) - set(before.refuses):
+            log.warning("webhook refuses types", webhook=name, types=health.refuses, why=why)
+        if before.is_down and not health.is_down:
             log.info("webhook up again", webhook=name)
             self._hasten()
 

@@ -16,11 +16,10 @@ from streamtrace.server.state import ServerState
 from streamtrace.server.webhook_worker import WebhookWorker
 from streamtrace.webhooks.answer import Kind
 from streamtrace.webhooks.endpoint import Endpoint
-from streamtrace.webhooks.health import Health
 
 NO_SUCH = "no such webhook: `GET /v1/webhooks` lists those of the settings"
 TURNED_OFF = "this webhook is turned off: want `enabled = true` in the settings"
-TESTS_PER_S = 0.2  # of one endpoint; a second one at once
+TESTS_PER_S = 0.2  # of one endpoint, never two at once
 PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
 TIME: dict[str, Any] = {"format": "date-time"}
 
@@ -32,17 +31,23 @@ class WebhookView(BaseModel, frozen=True):
     url: str = Field(description="Without its query.")
     events: list[str]
     lines: list[str] | None = Field(description="None: all.")
-    state: Literal["telling", "down", "disabled", "off"]
+    state: Literal["telling", "full", "down", "disabled", "off"] = Field(
+        description="Full: so much is parked that each event it refuses costs another one."
+    )
     disabled_reason: str | None = None
     pending: int = Field(0, description="Events that it has not taken yet.")
+    parked: int = Field(0, description="Of them those that it has not taken when asked.")
     failures: int = Field(0, description="Of new events, in a row; with three it is down.")
     failing_since: str | None = Field(None, json_schema_extra=TIME)
     next_attempt: str | None = Field(None, json_schema_extra=TIME)
     last_success: str | None = Field(None, json_schema_extra=TIME)
     last_failure: str | None = Field(None, json_schema_extra=TIME)
     last_error: str | None = None
+    refuses: list[str] = Field([], description="Types of which it takes none, but takes others.")
     delivered: int = 0
-    dead: int = Field(0, description="Events given up after all attempts.")
+    dead: int = Field(
+        0, description="Events given up after all attempts, or because too much was parked."
+    )
     dropped: int = Field(0, description="Events lost: too much waited, or they were not kept.")
 
 
@@ -121,36 +126,45 @@ class Webhooks:
 
     async def _view(self, endpoint: Endpoint) -> WebhookView:
         worker = self._desk.workers.get(endpoint.name)
-        pending = 0 if worker is None else await worker.pending()
-        return view_of(endpoint, worker and worker.health, pending)
+        return view_of(endpoint, worker, 0 if worker is None else await worker.pending())
 
 
-def view_of(endpoint: Endpoint, health: Health | None, pending: int) -> WebhookView:
-    """What is said about an endpoint; without health it is turned off."""
+def view_of(endpoint: Endpoint, worker: WebhookWorker | None, pending: int) -> WebhookView:
+    """What is said about an endpoint; without a worker it is turned off."""
     about: dict[str, Any] = {
         "id": endpoint.name,
         "url": endpoint.shown_url,
         "events": list(endpoint.types),
         "lines": None if endpoint.lines is None else list(endpoint.lines),
     }
-    if health is None:
+    if worker is None:
         return WebhookView(**about, state="off")
-    state = "down" if health.is_down else "telling"
+    health = worker.health
     return WebhookView(
         **about,
-        state="disabled" if health.disabled is not None else state,
+        state=_state(worker),
         disabled_reason=health.disabled,
         pending=pending,
+        parked=len(worker.parked),
         failures=health.failures,
         failing_since=_time(health.failing_since_s),
         next_attempt=_time(health.not_before_s or None),
         last_success=_time(health.last_success_s),
         last_failure=_time(health.last_failure_s),
         last_error=health.last_failure,
+        refuses=list(health.refuses),
         delivered=health.delivered,
         dead=health.dead,
         dropped=health.dropped,
     )
+
+
+def _state(worker: WebhookWorker) -> Literal["telling", "full", "down", "disabled"]:
+    if worker.health.disabled is not None:
+        return "disabled"
+    if worker.health.is_down:
+        return "down"
+    return "full" if worker.is_full else "telling"
 
 
 def _time(seconds: float | None) -> str | None:

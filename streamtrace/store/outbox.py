@@ -175,7 +175,7 @@ class StoredOutbox:
             connection.execute(delete(OUTBOX))
         newest = _newest(connection)
         known = {
-            name: Health(cursor, **json.loads(text))
+            name: _health(cursor, text)
             for name, cursor, text in connection.execute(select(WEBHOOKS)).all()
         }
         parked: dict[str, list[Parked]] = {name: [] for name in names}
@@ -202,6 +202,13 @@ def _wants(endpoint: Endpoint) -> ColumnElement[bool]:
 
 def _row(subject: str, event: WireEvent, line: str | None) -> dict[str, Any]:
     return {"subject": subject, "sequence": event.number, "type": event.type, "line": plain(line)}
+
+
+def _health(cursor: int, text: str) -> Health:
+    values: dict[str, Any] = json.loads(text)
+    for key in ("failing", "refuses"):  # JSON knows lists alone
+        values[key] = tuple(values.get(key, ()))
+    return Health(cursor, **values)
 
 
 def _webhook(name: str, health: Health) -> dict[str, Any]:

@@ -12,6 +12,13 @@ from streamtrace.webhooks.schedule import DAY_S
 
 MAY_SAY_WHEN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 LONGEST_WAIT_S = DAY_S  # that a receiver may ask for
+# What a receiver that is well says of one event. Not so 400, 403 or 404: a wrong secret, path or
+# proxy answers everything by them.
+OF_THE_EVENT = (
+    HTTPStatus.CONFLICT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
 
 
 class Kind(StrEnum):
@@ -30,6 +37,11 @@ class Outcome:
     said: str
     status: int | None = None
     wait_s: float = 0.0  # the receiver asks for so much patience
+
+    @property
+    def is_of_the_event(self) -> bool:
+        """Whether it speaks against this event alone: the receiver is there, and takes others."""
+        return self.kind is Kind.FAILED and self.status in OF_THE_EVENT
 
 
 def judged(status: int, retry_after: str | None, now: datetime) -> Outcome:
@@ -57,7 +69,7 @@ def _wait_s(retry_after: str | None, now: datetime) -> float:
         return min(float(given[:12]), LONGEST_WAIT_S)
     try:
         at = parsedate_to_datetime(given)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year of 20 digits
         return 0.0
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)

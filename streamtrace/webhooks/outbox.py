@@ -12,6 +12,7 @@ from streamtrace.webhooks.endpoint import Endpoint
 from streamtrace.webhooks.health import Health, Parked
 
 MOST_IN_MEMORY = 2_000  # events
+CROWDED = 3 * MOST_IN_MEMORY // 2  # then the oldest are counted as lost to whoever is so far behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,11 @@ class MemoryOutbox:
         self._events: deque[tuple[int, WireEvent, str | None]] = deque(maxlen=2 * MOST_IN_MEMORY)
         self._parked: dict[str, dict[int, str]] = {}  # their texts outlast the events
         self._number = 0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether the oldest have to be let go before they fall out uncounted."""
+        return len(self._events) >= CROWDED
 
     def put(self, event: WireEvent, line: str | None) -> None:
         """It was shown."""

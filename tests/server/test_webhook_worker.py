@@ -4,112 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from typing import Any
 
-from structlog.testing import capture_logs
-
 from streamtrace.errors import StoreFailed
-from streamtrace.server.webhook_worker import WebhookWorker
-from streamtrace.webhooks.answer import Kind, Outcome, unanswered
+from streamtrace.webhooks.answer import Kind, Outcome
 from streamtrace.webhooks.endpoint import Endpoint
 from streamtrace.webhooks.health import GAVE_UP, GONE, Health, Parked
-from streamtrace.webhooks.outbox import MemoryOutbox
+from streamtrace.webhooks.outbox import MemoryOutbox, Waiting
 from streamtrace.webhooks.schedule import DAY_S, HOUR_S
+from tests.server.webhook_scene import (
+    DOWN,
+    ENDPOINT,
+    REFUSED,
+    TAKEN,
+    Disk,
+    Scene,
+    played,
+)
 from tests.sinks.events import ended
-from tests.store.databases import wire
-from tests.virtual_time import run_virtually
-
-ENDPOINT = Endpoint("siem", "https://siem.example", (b"",), types=("call.ended.v1",))
-BEGAN = datetime(2026, 1, 2, tzinfo=UTC)
-TAKEN = Outcome(Kind.DELIVERED, "HTTP 204", 204)
-DOWN = unanswered("no connection")
-
-
-class LoopClock:
-    """As many seconds as the loop has waited."""
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def utc(self) -> datetime:
-        return BEGAN + timedelta(seconds=self.now())
-
-
-class Line:
-    """Stands for the receiver: every attempt with its time, answered by what a test decides."""
-
-    def __init__(self, answer: Callable[[float, int], Outcome]) -> None:
-        self.attempts: list[tuple[float, int]] = []
-        self.took_s = 0.0
-        self.at_once = self.most_at_once = 0
-        self._answer = answer
-
-    async def __call__(
-        self, endpoint: Endpoint, message_id: str, body: bytes, tries: int
-    ) -> Outcome:
-        number = int(json.loads(body)["sequence"])
-        now_s = asyncio.get_running_loop().time()
-        self.attempts.append((now_s, number))
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        await asyncio.sleep(self.took_s)
-        self.at_once -= 1
-        return self._answer(now_s, number)
-
-    def numbers(self) -> list[int]:
-        return [number for _, number in self.attempts]
-
-
-class Scene:
-    """A worker on an outbox in memory."""
-
-    def __init__(
-        self, answer: Callable[[float, int], Outcome], outbox: MemoryOutbox | None = None
-    ) -> None:
-        self.outbox = outbox or MemoryOutbox()
-        self.line = Line(answer)
-        self.told: list[tuple[str, int]] = []
-        self._number = 0
-
-    async def begin(self) -> None:
-        account = (await self.outbox.begin([ENDPOINT]))[ENDPOINT.name]
-        self.worker = WebhookWorker(
-            ENDPOINT,
-            account,
-            self.outbox,
-            self.line,
-            LoopClock(),
-            lambda _, what, events: self.told.append((what, events)),
-            dice=lambda: 0.0,
-            look_s=HOUR_S,
-        )
-
-    def say(self, events: int = 1) -> None:
-        for _ in range(events):
-            self._number += 1
-            self.outbox.put(wire(ended(self._number)), None)
-        self.worker.wake()
-
-
-def played(
-    answer: Callable[[float, int], Outcome],
-    script: Callable[[Scene], Coroutine[Any, Any, None]],
-    outbox: MemoryOutbox | None = None,
-) -> tuple[Scene, list[Any]]:
-    scene = Scene(answer, outbox)
-
-    async def play() -> None:
-        await scene.begin()
-        running = asyncio.create_task(scene.worker.run())
-        await script(scene)
-        running.cancel()
-        await asyncio.wait([running])
-
-    with capture_logs() as logs:
-        run_virtually(play())
-    return scene, [(one["log_level"], one["event"]) for one in logs]
 
 
 async def five(scene: Scene) -> None:
@@ -253,6 +166,25 @@ def test_a_ping_brings_it_back_at_once() -> None:
     assert scene.line.attempts[-1][0] == 1000.0
 
 
+def test_nobody_is_idle_with_something_that_came_behind_its_look() -> None:
+    class Slow(MemoryOutbox):
+        """A database: it answers with what was there when it was asked."""
+
+        async def behind(self, endpoint: Endpoint, cursor: int, most: int) -> list[Waiting]:
+            found = await super().behind(endpoint, cursor, most)
+            await asyncio.sleep(1)
+            return found
+
+    async def script(scene: Scene) -> None:
+        scene.say()
+        await asyncio.sleep(1.5)  # it looks again
+        scene.say()
+        await scene.worker.idle()
+        assert scene.line.numbers() == [1, 2]
+
+    played(lambda _s, _n: TAKEN, script, Slow())
+
+
 class BrokenOutbox(MemoryOutbox):
     """Its database fails for a while."""
 
@@ -283,6 +215,27 @@ def test_what_was_told_is_not_told_again_because_it_could_not_be_kept() -> None:
 
     scene, _ = played(lambda _s, _n: TAKEN, script, outbox)
     assert scene.line.numbers() == [1, 2]
+
+
+def test_no_kill_finds_a_cursor_without_what_was_parked_on_its_way() -> None:
+    outbox = Disk()
+
+    async def script(scene: Scene) -> None:
+        outbox.failing = True
+        scene.say()
+        await asyncio.sleep(1)  # it was refused, and that cannot be written
+        assert list(scene.worker.parked) == [1]
+        await outbox.trim(scene.worker.kept_cursor)
+        assert await outbox.count(ENDPOINT, 0, 1) == 1  # a server after a kill has to find it
+        outbox.failing = False
+        for write in (scene.worker.keep, scene.worker.enable):  # before it is tried again
+            await write()
+            assert (outbox.cursor, list(outbox.rows)) == (1, [1])
+        await asyncio.sleep(HOUR_S)
+        assert (outbox.cursor, outbox.rows) == (1, {})
+
+    scene, _ = played(lambda at_s, _n: REFUSED if at_s < 1 else TAKEN, script, outbox)
+    assert scene.worker.health.delivered == 1
 
 
 def test_nothing_is_told_while_nothing_is_kept() -> None:

@@ -19,7 +19,15 @@ from streamtrace.errors import SettingsError
 from tests.live_server import live_server
 from tests.server.alert_calls import Desk, desk
 from tests.server.peers import http, place_pcm, ws
-from tests.webhook_receiver import LOOPBACK, NEWER, SECRET, Receiver, receiver, table
+from tests.webhook_receiver import (
+    LOOPBACK,
+    NEWER,
+    SECRET,
+    Receiver,
+    http as answer,
+    receiver,
+    table,
+)
 
 CALLS = ["call.*"]
 
@@ -89,6 +97,30 @@ async def test_a_ping_says_what_came_of_it(one: Receiver) -> None:
         assert busy.status_code == 429
         assert int(busy.headers["retry-after"]) > 0
         assert (await server.client.post("/v1/webhooks/none/test")).status_code == 404
+
+
+async def test_a_ping_survives_whatever_is_answered(one: Receiver) -> None:
+    one.answer(answer(429, "Retry-After: Fri, 02 Jan 99999999999999999999 03:05:05 GMT"))
+    async with desk("memory", **settings(one)) as server:
+        said = await server.client.post("/v1/webhooks/siem/test")
+        assert said.json() == {"delivered": False, "status": 429, "said": "HTTP 429"}
+
+
+async def test_who_refuses_more_than_can_be_parked_is_named(
+    one: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamtrace.server.webhook_worker.MOST_PARKED", 1)
+    one.answer(422)
+    async with desk("memory", **settings(one)) as server:
+        await server.alarming()
+        await one.until(1)
+        await server.state.webhooks.idle()
+        view = await state_of(server)
+        assert (view["state"], view["last_error"]) == ("full", "HTTP 422")
+        assert view["parked"] == view["pending"] >= 1
+        ready = await server.get("/readyz")
+        failing = {"siem": "parking full: HTTP 422"}
+        assert ready["webhooks"] == {"status": "failing", "failing": failing}
 
 
 async def test_an_address_that_is_not_allowed_is_told_so(one: Receiver) -> None:

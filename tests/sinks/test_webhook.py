@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +35,10 @@ async def posting(networks: tuple[str, ...] = LOOPBACK, **given: Any) -> AsyncIt
         yield post
 
 
-async def attempt(post: WebhookPost, url: str, *, tries: int = 0, **own: Any) -> Outcome:
+async def attempt(post: WebhookPost, url: str, *, turn: int = 0, **own: Any) -> Outcome:
     raw = {"hook": {"url": url, "secret": SECRET} | own}
     (endpoint,) = Receivers.from_settings(raw, ()).endpoints
-    return await post(endpoint, "alert_1-1", BODY, tries)
+    return await post(endpoint, "alert_1-1", BODY, turn)
 
 
 async def test_what_is_posted_verifies() -> None:
@@ -122,14 +125,84 @@ async def test_a_name_is_looked_up_once_and_what_was_judged_is_connected_to() ->
         assert len(one.received) == 1
 
 
-async def test_a_name_s_addresses_are_tried_by_turns() -> None:
+async def both(_host: str, _port: int) -> list[str]:
+    return ["127.0.0.2", "127.0.0.1"]
+
+
+async def test_a_name_s_addresses_come_first_by_turns_and_behind_a_connection_no_other() -> None:
+    async with (
+        receiver() as one,
+        receiver(host="127.0.0.2", port=one.port) as two,
+        posting(resolve=both) as post,
+    ):
+        two.answer(500)
+        url = f"http://hooks.example.com:{one.port}/hook"
+        said = [(await attempt(post, url, turn=turn)).said for turn in range(3)]
+        assert said == ["HTTP 500", "HTTP 204", "HTTP 500"]
+        assert (len(one.received), len(two.received)) == (1, 2)
+
+
+async def test_an_address_that_nobody_is_at_costs_no_attempt() -> None:
+    async with receiver() as one, posting(resolve=both) as post:
+        url = f"http://hooks.example.com:{one.port}/hook"
+        said = [(await attempt(post, url, turn=turn)).said for turn in range(2)]
+        assert said == ["HTTP 204", "HTTP 204"]
+        assert len(one.received) == 2
+    async with posting(resolve=both) as post:
+        assert (await attempt(post, url)).said == "no connection"
+
+
+async def test_nor_does_one_that_swallows_everything() -> None:
+    async with receiver() as one, posting(resolve=both, timeout_s=0.6) as post:
+        with socket.socket() as hole, ExitStack() as stack:
+            hole.bind(("127.0.0.2", one.port))
+            hole.listen(0)
+            for _ in range(3):  # its queue is full: who comes now is not answered
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(hole.getsockname())
+            url = f"http://hooks.example.com:{one.port}/hook"
+            assert (await attempt(post, url)).said == "HTTP 204"
+
+
+async def test_no_address_is_connected_to_where_one_of_them_is_refused() -> None:
     async def resolve(_host: str, _port: int) -> list[str]:
-        return ["127.0.0.2", "127.0.0.1"]
+        return ["127.0.0.1", "169.254.169.254"]
 
     async with receiver() as one, posting(resolve=resolve) as post:
-        url = f"http://hooks.example.com:{one.port}/hook"
-        said = [(await attempt(post, url, tries=tries)).said for tries in range(2)]
-        assert said == ["no connection", "HTTP 204"]
+        for turn in range(2):
+            outcome = await attempt(post, f"http://hooks.example.com:{one.port}/", turn=turn)
+            assert "169.254.169.254" in outcome.said
+        assert one.received == []
+
+
+async def test_a_name_server_that_hangs_for_one_keeps_nobody_else_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    came, release = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    real = socket.getaddrinfo
+
+    def looked_up(host: str, *given: Any, **named: Any) -> Any:
+        asked.append(host)
+        if host == "slow.example.com":
+            loop.call_soon_threadsafe(came.set)
+            release.wait()
+            raise OSError
+        return real(host, *given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    async with receiver() as one, posting() as post, asyncio.TaskGroup() as tasks:
+        slow = [
+            tasks.create_task(attempt(post, "http://slow.example.com:8080/")) for _ in range(32)
+        ]
+        await came.wait()
+        assert (await attempt(post, one.url)).said == "HTTP 204"
+        assert asked == ["slow.example.com", "127.0.0.1"]
+        release.set()
+        for task in slow:
+            assert "looked up" in (await task).said
 
 
 def certificate(folder: Path, name: str) -> ssl.SSLContext:

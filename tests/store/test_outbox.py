@@ -89,7 +89,7 @@ async def test_accounts_outlive_the_server_and_numbers_are_never_used_again(
         await store.outbox.begin([ALL, SALES])
         await store.write(call("call_1"))
         before = await numbers(store.outbox, ALL)
-        health = Health(before[-1], "f", failures=3, disabled="why", last_success_s=1.5)
+        health = Health(before[-1], "f", failures=3, disabled="why", refuses=("call.score.v1",))
         parked = [Parked(number, 1, 12.5) for number in before]
         await store.outbox.keep(ALL, health, parked, [])
         await store.outbox.keep(ALL, health, [Parked(before[0], 2, 13.5)], [before[1]])
