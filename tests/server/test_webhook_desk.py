@@ -8,7 +8,7 @@ from typing import Any
 
 from streamtrace.engine import SystemClock
 from streamtrace.server.webhook_desk import WebhookDesk
-from streamtrace.settings import load_settings
+from streamtrace.configuration import load_settings
 from streamtrace.telemetry import Metrics
 from tests.sinks.events import ended
 from tests.store.databases import wire
