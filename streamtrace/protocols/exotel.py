@@ -19,6 +19,7 @@ class ExotelStream(TrackedStream):
 
     id_key = "stream_sid"
     may_wait_s = 0.02  # of 100 ms
+    audio_is_text = True
     most_held = 1  # pieces are long: more would cost latency
 
     def opening(self, content: JsonObject) -> Opening:

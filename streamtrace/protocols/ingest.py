@@ -135,7 +135,8 @@ class MediaStream(Protocol):
         """So far, where what is fed is cut anyhow, as on TCP; None: each is one message."""
         return None
 
-    may_wait_s: float = 0.0  # how much later a message may be heard, together with other calls'
+    may_wait_s: float = 0.0  # how much later audio may be heard, together with other calls'
+    audio_is_text: bool = False  # messages of the other kind do not wait
 
     # For protocols that end by messages, as AudioHook does:
 

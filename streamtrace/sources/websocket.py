@@ -109,6 +109,11 @@ class MessageSource:
         """Why it is over."""
         return self._ending or EndReason.SOURCE_LOST
 
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether all that came was heard."""
+        return not self._waiting
+
     async def began(self) -> Started | None:
         """What the stream said of itself; None if it ended before it began."""
         return await asyncio.shield(self._began)
@@ -119,8 +124,7 @@ class MessageSource:
         Behind the end it means nothing but what the far side is owed for it.
         """
         if self._is_over:
-            if self._stream.parting_s:
-                self._answer(message)
+            self._answer(message)
             return
         now_s, received_s = self._loop.time(), self._clock.now()
         if self._together is None or not self._began.done():
@@ -129,14 +133,17 @@ class MessageSource:
         if not self._waiting:
             self._together.soon(self.catch_up, self._stream.may_wait_s)
         self._waiting.append((message, now_s, received_s))
-        if len(self._waiting) >= MOST_WAITING:
+        is_audio = isinstance(message, str) is self._stream.audio_is_text
+        if not is_audio or len(self._waiting) >= MOST_WAITING:
             self.catch_up()
 
     def catch_up(self) -> None:
         """All that may wait has waited, or must not any more."""
         waiting, self._waiting = self._waiting, []
         for message, now_s, received_s in waiting:
-            if not self._is_over:
+            if self._is_over:
+                self._answer(message)
+            else:
                 self._hear(message, now_s, received_s)
 
     def _hear(self, message: str | bytes, now_s: float, received_s: float) -> None:
@@ -197,7 +204,9 @@ class MessageSource:
         self._flow.take_message(self._now_s, read - counted)
 
     def _answer(self, message: str | bytes) -> None:
-        """What the far side does wrong now ends nothing any more."""
+        """What the far side does wrong behind the end ends nothing any more."""
+        if not self._stream.parting_s:
+            return
         with suppress(ProtocolViolation):
             for event in self._stream.feed(message):
                 if isinstance(event, Reply):

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+from streamtrace.configuration import load_settings
 from streamtrace.engine import SystemClock
 from streamtrace.server.webhook_desk import WebhookDesk
-from streamtrace.configuration import load_settings
 from streamtrace.telemetry import Metrics
 from tests.sinks.events import ended
 from tests.store.databases import wire
