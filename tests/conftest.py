@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported; co
 
 pytest_plugins = ["tests.postgres"]
 
+LONG = Path(__file__).parent / "workers"
 BROWSER_KEY = pytest.StashKey["BrowserWatch"]()
 
 
@@ -31,6 +32,11 @@ def pytest_configure(config: pytest.Config) -> None:
         watch = BrowserWatch(config.rootpath)
         config.stash[BROWSER_KEY] = watch
         config.pluginmanager.register(watch, "browser-watch")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: a process that comes to one last is waited for by the others."""
+    items.sort(key=lambda item: not item.path.is_relative_to(LONG))
 
 
 class BrowserWatch:

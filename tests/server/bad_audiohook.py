@@ -61,7 +61,7 @@ AUDIOHOOK = Door(
     {
         "says nothing": _told(408, 4408, reason="start_timeout", begins=False),
         "falls silent": _told(408, 4408, reason="idle_timeout"),
-        "goes too fast": _told(429, 4429, *[_frame] * 40, heard=None),
+        "goes too fast": _told(429, 4429, *[_frame] * 100, heard=None),
         "wrong first message": _first(409, 4400, FRAME),
         "another first message": _first(409, 4400, Client().says("update")),
         "wrong codec": _first(415, 1003, Client().opens(media("external", form="OPUS"))),

@@ -42,7 +42,8 @@ class Door:
     @property
     def wrongs(self) -> dict[str, Wrong]:
         """All of them."""
-        flood = [self.media(number + 1) for number in range(round(AHEAD_S * 3000 / self.frame_ms))]
+        # So much that it is too fast even from a machine that takes a while to send it.
+        flood = [self.media(number + 1) for number in range(round(AHEAD_S * 8000 / self.frame_ms))]
         return {
             "oversize": Wrong(["x" * 70_000], 1009),
             "says nothing": Wrong([], 4408, "start_timeout", begins=False),
