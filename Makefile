@@ -22,6 +22,11 @@ SERVING := $(VENV)/.serving
 DEVELOPING := $(VENV)/.developing
 FUZZING := $(VENV)/.fuzzing
 
+# Types take a minute to check: they are found right once for the same sources and versions.
+TYPED := $(VENV)/.typed
+TYPED_FROM := { echo pyproject.toml; echo constraints.txt; find streamtrace trainer benchmarks \
+	-name node_modules -prune -o -name '*.py' -print; } | LC_ALL=C sort | xargs sha256sum
+
 # Every benchmark at settings that take a few minutes in all; benchmarks/README.md has the others.
 QUICK := latency,--calls,8,--seconds,10 capacity,--calls,20,--seconds,6 soak,--seconds,600 \
 	overload,--calls,10,--seconds,6
@@ -52,7 +57,8 @@ test: $(DEVELOPING) $(DASHBOARD)
 check: $(DEVELOPING)
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff . ; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/pyright --warnings --threads 2
+	@now=$$($(TYPED_FROM) | sha256sum); [ "$$now" = "$$(cat $(TYPED) 2>/dev/null)" ] \
+	  || { $(BIN)/pyright --warnings && printf '%s\n' "$$now" > $(TYPED); }
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(DEVELOPING)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from streamtrace.values import SAMPLE_RATE_HZ, Float32s
 from trainer.audio_cache import Clips
 from trainer.dataset import Dataset
+from trainer.scikit import scikit
 
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -70,7 +71,7 @@ def nuisance_table(clips: Clips, chosen: Sequence[int], *, line: str) -> Doubles
 
 def boosted_scores(train: Doubles, synthetic: Bools, test: Doubles) -> Doubles:
     """Boosted trees on `train` [N, K] and its labels [N]: a spoof score for each of `test` [M]."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    HistGradientBoostingClassifier = scikit("ensemble").HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(max_iter=120, learning_rate=0.06, random_state=0)
     model.fit(train, synthetic)

@@ -26,6 +26,7 @@ from trainer.judgements import WHOLE_S, Clip, Judgements, save_judgements
 from trainer.manifest import Row
 from trainer.nuisance import nuisance_features
 from trainer.progress import Progress
+from trainer.scikit import scikit
 
 Doubles = npt.NDArray[np.float64]
 NAME = "nuisance only"
@@ -154,7 +155,7 @@ def nuisance_judgements(
 
 def detection_scores(rows: Sequence[Row], train: Doubles, test: Doubles) -> Doubles:
     """[R, K] of these rows, [M, K] -> [M]: the larger, the more synthetic."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    HistGradientBoostingClassifier = scikit("ensemble").HistGradientBoostingClassifier
 
     labels = np.array([row.is_synthetic for row in rows])
     weight = even_weights(rows) * len(rows) / 2
@@ -175,7 +176,7 @@ def named_shares(
 
     Of `unknown` it never speaks.
     """
-    from sklearn.ensemble import ExtraTreesClassifier
+    ExtraTreesClassifier = scikit("ensemble").ExtraTreesClassifier
 
     shares = np.zeros((len(test), len(catalog) + 1))
     column = {name: i for i, name in enumerate(catalog)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from trainer.baselines.spectra import HOP_SAMPLES, Lfcc, heard_frames, moving
 from trainer.ensemble import row_weights
 from trainer.member_config import EnsembleConfig
 from trainer.progress import Progress
+from trainer.scikit import scikit
 
 SHORT_SAMPLES = 2 * 100 * HOP_SAMPLES  # trees learn from whole clips and from their first 2 s
 LEAST_SHARE = 1e-6
@@ -43,7 +45,7 @@ class Boosting:
 
     def learn(self, lesson: Lesson) -> _Forests:
         """Both lines of every clip, whole and short."""
-        from sklearn.ensemble import HistGradientBoostingClassifier
+        HistGradientBoostingClassifier = scikit("ensemble").HistGradientBoostingClassifier
 
         hearing = lesson.hearing
         progress = Progress("boosting", total=len(lesson.train))
@@ -75,17 +77,13 @@ class Boosting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Forests:
-    detection: object
-    naming: object
+    detection: Any
+    naming: Any
     hearing: Hearing
     sources: int
 
     def judge(self, asked: Sequence[Asked], line: str) -> Said:
         """All looks at once: a tree asked one row at a time costs more than the clip."""
-        from sklearn.ensemble import HistGradientBoostingClassifier
-
-        assert isinstance(self.detection, HistGradientBoostingClassifier)
-        assert isinstance(self.naming, HistGradientBoostingClassifier)
         table = np.concatenate(
             [statistics(self.hearing, one.clip, line, one.looks) for one in asked]
         )

@@ -30,6 +30,7 @@ from trainer.baselines.kept import Array, kept
 from trainer.baselines.spectra import FrontEnd, Lfcc, heard_frames, moving
 from trainer.ensemble import row_weights
 from trainer.member_config import EnsembleConfig
+from trainer.scikit import scikit
 
 Doubles = npt.NDArray[np.float64]
 RELEVANCE = 16.0  # frames that count as much as what all speech says of a component
@@ -48,8 +49,8 @@ class Mixture:
     @classmethod
     def fitted(cls, frames: Float32s, components: int, seed: int) -> Mixture:
         """By expectation maximisation on [N, D]."""
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.mixture import GaussianMixture
+        ConvergenceWarning = scikit("exceptions").ConvergenceWarning
+        GaussianMixture = scikit("mixture").GaussianMixture
 
         model = GaussianMixture(
             components,
