@@ -57,7 +57,7 @@ test: $(DEVELOPING) $(DASHBOARD)
 check: $(DEVELOPING)
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff . ; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@now=$$($(TYPED_FROM) | sha256sum); [ "$$now" = "$$(cat $(TYPED) 2>/dev/null)" ] \
+	@now=$$($(TYPED_FROM) | sha256sum); [ -n "$$now" ] && [ "$$now" = "$$(cat $(TYPED) 2>/dev/null)" ] \
 	  || { $(BIN)/pyright --warnings && printf '%s\n' "$$now" > $(TYPED); }
 	@$(BIN)/lint-imports --no-logo
 
